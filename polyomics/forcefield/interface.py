@@ -5,14 +5,22 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, Protocol, runtime_checkable
 
-from polyomics.polymer.topology import Assembly, FloatArray, IntArray, Topology
-
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     import openmm
 
-FORCE_GROUPS: dict[str, int] = {"bond": 0, "angle": 1, "proper": 2, "improper": 3, "nonbonded": 4, "reciprocal": 5, "barostat": 6}
+    from polyomics.polymer.topology import Assembly, FloatArray, IntArray, Topology
+
+FORCE_GROUPS: dict[str, int] = {
+    "bond": 0,
+    "angle": 1,
+    "proper": 2,
+    "improper": 3,
+    "nonbonded": 4,
+    "reciprocal": 5,
+    "barostat": 6,
+}
 """Force group of each energy term; shared by System building, records and estimators."""
 
 
