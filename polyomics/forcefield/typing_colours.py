@@ -1,0 +1,139 @@
+"""Pair types (cc/cd, ce/cf, cg/ch, cp/cq, nc/nd, ne/nf, pc/pd, pe/pf): two colours for each conjugated system.
+
+Both members of a pair are the same kind of atom; the two names tell single from double bonds by type alone. Within a
+conjugated system a single bond joins atoms of one colour and a double or triple bond atoms of different colours. The
+inner atoms of biphenyl (cp/cq) make systems of their own: one colour across the bond between the rings, different
+colours around a ring. Exchanging both colours of a system changes no parameter.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import TYPE_CHECKING
+
+import numpy as np
+from rdkit import Chem
+
+from polyomics.errors import UnsupportedError
+from polyomics.forcefield.typing_graph import DOUBLES, Bond
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from polyomics.forcefield.typing_graph import TypingGraph
+    from polyomics.polymer.topology import IntArray
+
+SECOND_NAMES = {"cc": "cd", "ce": "cf", "cg": "ch", "cp": "cq", "nc": "nd", "ne": "nf", "pc": "pd", "pe": "pf"}
+FIRST_NAMES = {second: first for first, second in SECOND_NAMES.items()}
+
+
+def colour(mol: Chem.Mol, graph: TypingGraph, types: Sequence[str]) -> tuple[str, ...]:
+    """Return ``types`` with the pair types resolved.
+
+    The lowest atom of each system keeps the first name, so along a chain numbered unit by unit a system that fits
+    into a unit is coloured alike in all units. Systems that no colouring fits (an odd ring of double bonds) satisfy
+    their double bonds first, in the order of canonical atom ranks.
+
+    Parameters
+    ----------
+    mol, graph
+        The molecule and its typing graph.
+    types
+        Types with pair types under their first name.
+    """
+    coloured = list(types)
+    for system in _systems(graph, types):
+        signs, broken = _spread(graph, types, system, list(range(len(types))))
+        if broken:
+            ranks = [int(rank) for rank in Chem.CanonicalRankAtoms(mol, breakTies=True)]
+            signs, _ = _spread(graph, types, system, ranks)
+        lowest = signs[min(system)]
+        for atom in system:
+            if signs[atom] != lowest:
+                coloured[atom] = SECOND_NAMES[types[atom]]
+    return tuple(coloured)
+
+
+def colour_period(types: Sequence[str], residues: IntArray, template_atoms: IntArray) -> int:
+    """Return how many repeat units the colouring of a typed homopolymer chain takes to repeat: 1 or 2.
+
+    Parameters
+    ----------
+    types
+        Types of an oligomer of at least four units, atoms ordered unit by unit.
+    residues, template_atoms
+        As in ``Topology``, shape (n,); the outermost units are left out of the comparison.
+
+    Raises
+    ------
+    UnsupportedError
+        The inner units differ by more than the colouring: types depend on more than the neighbouring units.
+    """
+    inner = [_unit_types(types, residues, template_atoms, unit) for unit in range(1, int(residues.max()))]
+    if len(inner) < 2:
+        msg = "the period of a colouring needs an oligomer of at least four units"
+        raise ValueError(msg)
+    if all(unit == inner[0] for unit in inner):
+        return 1
+    plain = [{atom: FIRST_NAMES.get(name, name) for atom, name in unit.items()} for unit in inner]
+    alternating = all(one == other for one, other in zip(inner, inner[2:], strict=False))
+    if alternating and all(unit == plain[0] for unit in plain):
+        return 2
+    raise UnsupportedError(
+        "atom types do not repeat along the chain",
+        field="psmiles",
+        remedy="write the repeat unit longer, or split it at another bond",
+    )
+
+
+def _unit_types(types: Sequence[str], residues: IntArray, template_atoms: IntArray, unit: int) -> dict[int, str]:
+    atoms = np.flatnonzero((residues == unit) & (template_atoms >= 0))
+    return {int(template_atoms[atom]): types[int(atom)] for atom in atoms}
+
+
+def _linked(graph: TypingGraph, types: Sequence[str], atom: int) -> Iterator[tuple[int, bool]]:
+    """Yield the neighbours in an atom's system, and whether they have the atom's own colour."""
+    biphenyl = types[atom] == "cp"
+    for other, kind in graph.bonds[atom].items():
+        if types[other] in SECOND_NAMES and (types[other] == "cp") == biphenyl:
+            same = kind is Bond.SINGLE if biphenyl else kind not in DOUBLES and kind is not Bond.TRIPLE
+            yield other, same
+
+
+def _systems(graph: TypingGraph, types: Sequence[str]) -> Iterator[list[int]]:
+    """Yield the connected sets of pair-typed atoms, each sorted."""
+    seen: set[int] = set()
+    for start, name in enumerate(types):
+        if name not in SECOND_NAMES or start in seen:
+            continue
+        system, queue = {start}, [start]
+        while queue:
+            for other, _ in _linked(graph, types, queue.pop()):
+                if other not in system:
+                    system.add(other)
+                    queue.append(other)
+        seen |= system
+        yield sorted(system)
+
+
+def _spread(
+    graph: TypingGraph, types: Sequence[str], system: Sequence[int], ranks: Sequence[int]
+) -> tuple[dict[int, bool], bool]:
+    """Return a colour for each atom of a system, and whether some bond contradicts it; lower ranks go first."""
+    signs: dict[int, bool] = {}
+    for root in sorted(system, key=ranks.__getitem__):
+        signs.setdefault(root, True)
+        queue = deque([root])
+        while queue:
+            atom = queue.popleft()
+            # Unlike colours (double bonds) first: they are the ones to keep where not all can be kept.
+            for other, same in sorted(_linked(graph, types, atom), key=lambda link: (link[1], ranks[link[0]])):
+                if other not in signs:
+                    signs[other] = signs[atom] == same
+                    queue.append(other)
+        if len(signs) == len(system):
+            break
+    broken = any(
+        (signs[atom] == signs[other]) != same for atom in system for other, same in _linked(graph, types, atom)
+    )
+    return signs, broken
