@@ -7,6 +7,7 @@ ring is not aromatic here, and a six-membered ring is "pure" whatever is fused t
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from enum import Enum, StrEnum
 from itertools import combinations
@@ -15,7 +16,7 @@ from typing import TYPE_CHECKING
 from rdkit import Chem
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
 LARGEST_RING = 10
 _RING_ELEMENTS = frozenset({6, 7, 8, 15, 16})
@@ -111,13 +112,13 @@ def typing_graph(mol: Chem.Mol) -> TypingGraph:
     in_ring = frozenset(atom for ring in rings for atom in ring)
     classes: list[set[RingClass]] = [set() for _ in numbers]
     sizes: list[dict[int, int]] = [{} for _ in numbers]
-    for ring in rings:
-        kind = _ring_class(ring, in_ring, numbers, neighbours)
+    ring_classes = [_ring_class(ring, in_ring, numbers, neighbours) for ring in rings]
+    for ring, kind in zip(rings, ring_classes, strict=True):
         for atom in ring:
             classes[atom].add(kind)
             sizes[atom][len(ring)] = sizes[atom].get(len(ring), 0) + 1
     frozen = tuple(frozenset(c) for c in classes)
-    kinds = _bond_kinds(numbers, neighbours, rings, frozen)
+    kinds = _bond_kinds(numbers, neighbours, _flat_bonds(rings, ring_classes, neighbours))
     return TypingGraph(numbers, kinds, tuple(sizes), frozen)
 
 
@@ -162,7 +163,7 @@ def _chordless_rings(
 
 def _rings_from(start: int, links: Sequence[list[int]]) -> Iterator[tuple[int, ...]]:
     """Yield the chordless rings whose lowest atom is ``start``."""
-    stack = [(start, other) for other in links[start] if other > start]
+    stack: list[tuple[int, ...]] = [(start, other) for other in links[start] if other > start]
     while stack:
         path = stack.pop()
         for other in links[path[-1]]:
@@ -207,21 +208,41 @@ def _ring_class(
     return RingClass.PLANAR if total >= size + 3 else RingClass.MIXED
 
 
+def _flat_bonds(
+    rings: Sequence[tuple[int, ...]], ring_classes: Sequence[RingClass], neighbours: Sequence[dict[int, int]]
+) -> Iterator[tuple[int, int]]:
+    """Yield the bonds of aromatic and planar five- and six-membered rings.
+
+    As in indole, a five-membered ring fused to a six-membered one does not count, although its atoms stay planar.
+    """
+    pure = {atom for ring, kind in zip(rings, ring_classes, strict=True) if kind is RingClass.PURE for atom in ring}
+    memberships = Counter(
+        atom
+        for ring, kind in zip(rings, ring_classes, strict=True)
+        if kind in (RingClass.PURE, RingClass.PLANAR)
+        for atom in ring
+    )
+    fused = {atom for ring in rings if len(ring) == 6 for atom in ring if memberships[atom] > 1}
+    planar = {
+        atom
+        for ring, kind in zip(rings, ring_classes, strict=True)
+        if kind is RingClass.PLANAR and not (len(ring) == 5 and fused.intersection(ring))
+        for atom in ring
+    }
+    for ring in rings:
+        if len(ring) in (5, 6) and (pure | planar).issuperset(ring):
+            for i, j in combinations(ring, 2):
+                if j in neighbours[i] and any({i, j} <= flat for flat in (pure, planar)):
+                    yield i, j
+
+
 def _bond_kinds(
-    numbers: Sequence[int],
-    neighbours: Sequence[dict[int, int]],
-    rings: Sequence[tuple[int, ...]],
-    classes: Sequence[frozenset[RingClass]],
+    numbers: Sequence[int], neighbours: Sequence[dict[int, int]], flat: Iterable[tuple[int, int]]
 ) -> tuple[dict[int, Bond], ...]:
     plain = {1: Bond.SINGLE, 2: Bond.DOUBLE, 3: Bond.TRIPLE}
     kinds = [{other: plain[order] for other, order in row.items()} for row in neighbours]
-    flat = {RingClass.PURE, RingClass.PLANAR}
-    for ring in rings:
-        if len(ring) not in (5, 6) or any(flat.isdisjoint(classes[atom]) for atom in ring):
-            continue
-        for i, j in combinations(ring, 2):
-            if j in kinds[i] and flat & classes[i] & classes[j]:
-                kinds[i][j] = kinds[j][i] = Bond.RING_DOUBLE if neighbours[i][j] == 2 else Bond.RING_SINGLE
+    for i, j in flat:
+        kinds[i][j] = kinds[j][i] = Bond.RING_DOUBLE if neighbours[i][j] == 2 else Bond.RING_SINGLE
     for atom, row in enumerate(neighbours):
         terminal = [other for other in row if numbers[other] in (8, 16) and len(neighbours[other]) == 1]
         nitro = numbers[atom] == 7 and len(terminal) > 1
