@@ -157,7 +157,7 @@ def _cap_piece(text: str) -> _Piece:
         mol = Chem.MolFromSmiles(text, options)
     stars = [] if mol is None else [a for a in mol.GetAtoms() if a.GetAtomicNum() == 0]
     sound = mol is not None and len(stars) == 1 and stars[0].GetDegree() == 1 and len(Chem.GetMolFrags(mol)) == 1
-    if not sound or sum(a.GetFormalCharge() for a in mol.GetAtoms()) or mol.GetNumAtoms() < 2:
+    if not sound or Chem.GetFormalCharge(mol) != 0 or mol.GetNumAtoms() < 2:
         raise InputError(
             "an end group must be one neutral group with one star",
             subject=text,

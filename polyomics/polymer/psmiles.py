@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from rdkit import Chem, rdBase
+from rdkit.Chem import rdqueries
 
 from polyomics.errors import InputError, UnsupportedError
 from polyomics.polymer.classes import classify
@@ -19,6 +20,7 @@ MAX_ATOMS = 500
 """Largest repeat unit or small molecule accepted, in atoms with explicit H."""
 
 _MAX_TEXT = 5000
+_STAR = rdqueries.AtomNumEqualsQueryAtom(0)
 _FIELD = "psmiles"
 _PLAIN_BONDS = frozenset(
     {Chem.BondType.SINGLE, Chem.BondType.DOUBLE, Chem.BondType.TRIPLE, Chem.BondType.AROMATIC},
@@ -115,7 +117,7 @@ def parse_molecule(smiles: str) -> Topology:
     """
     with rdBase.BlockLogs():
         mol = _read(smiles)
-        if any(atom.GetAtomicNum() == 0 for atom in mol.GetAtoms()):
+        if len(mol.GetAtomsMatchingQuery(_STAR)):
             raise InputError(
                 "a small molecule has no connection points", subject=smiles, field="smiles", remedy="remove the stars"
             )
@@ -190,14 +192,19 @@ def _read(text: str) -> Chem.Mol:
 
 
 def _mark_stars(mol: Chem.Mol) -> None:
-    """Turn the connection points, however spelled, into plain dummy atoms; stars win over Ce/Th, those over 3H."""
+    """Turn the connection points, however spelled, into dummy atoms; stars win over Ce/Th, those over 3H.
+
+    The first two carry isotope labels 1 and 2, without which RDKit would see two equal neighbours on a backbone atom
+    and drop its stereo mark.
+    """
     atoms = list(mol.GetAtoms())
-    found = [a for a in atoms if a.GetAtomicNum() == 0]
-    found = found or [a for a in atoms if a.GetAtomicNum() in (58, 90)]
-    found = found or [a for a in atoms if a.GetAtomicNum() == 1 and a.GetIsotope() == 3]
-    for atom in found:
+    numbers = [a.GetAtomicNum() for a in atoms]
+    found = [a for a, z in zip(atoms, numbers, strict=True) if z == 0]
+    found = found or [a for a, z in zip(atoms, numbers, strict=True) if z in (58, 90)]
+    found = found or [a for a, z in zip(atoms, numbers, strict=True) if z == 1 and a.GetIsotope() == 3]
+    for label, atom in enumerate(found, start=1):
         atom.SetAtomicNum(0)
-        atom.SetIsotope(0)
+        atom.SetIsotope(label)
         atom.SetNoImplicit(True)
     for atom in atoms:
         atom.SetAtomMapNum(0)
@@ -216,7 +223,7 @@ def _check_fragments(mol: Chem.Mol, text: str) -> None:
 
 
 def _check_stars(mol: Chem.Mol, text: str) -> None:
-    stars = [a for a in mol.GetAtoms() if a.GetAtomicNum() == 0]
+    stars = list(mol.GetAtomsMatchingQuery(_STAR))
     if len(stars) < 2:
         count = "no connection point" if not stars else "one connection point only"
         raise InputError(count, subject=text, field=_FIELD, remedy=_EXAMPLE)
@@ -253,11 +260,18 @@ def _check_stars(mol: Chem.Mol, text: str) -> None:
 
 
 def _validated(mol: Chem.Mol, text: str) -> Chem.Mol:
-    _check_elements(mol, text)
-    odd = sorted({b.GetBondType().name.lower() for b in mol.GetBonds() if b.GetBondType() not in _PLAIN_BONDS})
+    atoms = list(mol.GetAtoms())
+    numbers = [atom.GetAtomicNum() for atom in atoms]
+    _check_elements(numbers, text)
+    if any(atom.GetIsotope() for atom, z in zip(atoms, numbers, strict=True) if z):
+        raise UnsupportedError("isotope labels", subject=text, field=_FIELD, remedy="write the elements without mass")
+    odd = sorted({bond.GetBondType() for bond in list(mol.GetBonds())} - _PLAIN_BONDS)
     if odd:
         raise UnsupportedError(
-            f"{', '.join(odd)} bond", subject=text, field=_FIELD, remedy="use single, double, triple or aromatic bonds"
+            f"{odd[0].name.lower()} bond",
+            subject=text,
+            field=_FIELD,
+            remedy="use single, double, triple or aromatic bonds",
         )
     if mol.GetNumHeavyAtoms() > MAX_ATOMS:
         raise _too_large(text, mol.GetNumHeavyAtoms())
@@ -267,41 +281,44 @@ def _validated(mol: Chem.Mol, text: str) -> Chem.Mol:
         raise InputError(
             f"impossible chemistry: {error}", subject=text, field=_FIELD, remedy="check valences and aromatic rings"
         ) from error
-    _check_electrons(mol, text)
-    Chem.AssignStereochemistry(mol, cleanIt=True, force=True)
-    return Chem.RemoveHs(mol)
+    _check_electrons(atoms, text)
+    if any(mark in text for mark in "@/\\"):
+        Chem.AssignStereochemistry(mol, cleanIt=True, force=True)
+    for atom, z in zip(atoms, numbers, strict=True):
+        if z == 0:
+            atom.SetIsotope(0)
+    return Chem.RemoveHs(mol) if 1 in numbers else mol
 
 
-def _check_elements(mol: Chem.Mol, text: str) -> None:
-    foreign = {a.GetAtomicNum(): a.GetSymbol() for a in mol.GetAtoms() if a.GetAtomicNum() not in ELEMENTS | {0}}
+def _check_elements(numbers: list[int], text: str) -> None:
+    foreign = sorted(set(numbers) - ELEMENTS - {0})
     if foreign:
-        names = ", ".join("silicon (Si)" if z == 14 else symbol for z, symbol in sorted(foreign.items()))
+        table = Chem.GetPeriodicTable()
+        names = ", ".join("silicon (Si)" if z == 14 else table.GetElementSymbol(z) for z in foreign)
         raise UnsupportedError(
             f"element {names} has no force field here",
             subject=text,
             field=_FIELD,
             remedy="use only H C N O F P S Cl Br I",
         )
-    if any(a.GetIsotope() for a in mol.GetAtoms()):
-        raise UnsupportedError("isotope labels", subject=text, field=_FIELD, remedy="write the elements without mass")
 
 
-def _check_electrons(mol: Chem.Mol, text: str) -> None:
-    net = sum(a.GetFormalCharge() for a in mol.GetAtoms())
+def _check_electrons(atoms: list[Chem.Atom], text: str) -> None:
+    charged = [(atom, atom.GetFormalCharge()) for atom in atoms if atom.GetFormalCharge()]
+    net = sum(charge for _, charge in charged)
     if net:
         raise UnsupportedError(
             f"net charge {net:+d}", subject=text, field=_FIELD, remedy="give the neutral form; ions are not computed"
         )
-    for atom in mol.GetAtoms():
-        charge = atom.GetFormalCharge()
-        if charge and not any(charge * near.GetFormalCharge() < 0 for near in atom.GetNeighbors()):
+    for atom, charge in charged:
+        if not any(charge * near.GetFormalCharge() < 0 for near in atom.GetNeighbors()):
             raise UnsupportedError(
                 f"ionic: {atom.GetSymbol()}{charge:+d} without an opposite charge on a bonded atom",
                 subject=text,
                 field=_FIELD,
                 remedy="give the neutral form; nitro, N-oxide, diazo and azide groups are accepted",
             )
-    radical = next((a for a in mol.GetAtoms() if a.GetNumRadicalElectrons()), None)
+    radical = next((atom for atom in atoms if atom.GetNumRadicalElectrons()), None)
     if radical is not None:
         raise UnsupportedError(
             f"radical: unpaired electrons on {radical.GetSymbol()} (atom {radical.GetIdx() + 1} of the text)",

@@ -20,7 +20,8 @@ class Topology:
     """One molecule as a graph.
 
     Atom order of a chain is: atoms of the head cap, then the residues one after another, each in the order of its
-    unit's ``mol`` (explicit H, stars removed), then atoms of the tail cap. A small molecule is one residue without caps.
+    unit's ``mol`` (explicit H, stars removed), then atoms of the tail cap. A small molecule is one residue without
+    caps.
 
     Parameters
     ----------
