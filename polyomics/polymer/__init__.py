@@ -13,12 +13,14 @@ from polyomics.polymer.chain import (
     smiles_order,
     to_rdkit,
 )
-from polyomics.polymer.psmiles import ELEMENTS, RepeatUnit, parse, parse_molecule
+from polyomics.polymer.psmiles import RepeatUnit, parse, parse_molecule
+from polyomics.polymer.reading import ELEMENTS, MAX_ATOMS
 from polyomics.polymer.topology import Assembly, Topology
 
 __all__ = [
     "ELEMENTS",
     "HYDROGEN_ENDS",
+    "MAX_ATOMS",
     "Assembly",
     "Backbone",
     "RepeatUnit",

@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
-from rdkit import Chem, rdBase
+from rdkit import Chem
 
 from polyomics.errors import InputError
 from polyomics.polymer.psmiles import mol_arrays
+from polyomics.polymer.reading import end_group_core
 from polyomics.polymer.topology import IntArray, Topology
 
 if TYPE_CHECKING:
@@ -151,27 +152,13 @@ def _unit_piece(unit: RepeatUnit) -> _Piece:
 
 
 def _cap_piece(text: str) -> _Piece:
-    with rdBase.BlockLogs():
-        options = Chem.SmilesParserParams()
-        setattr(options, "removeHs", False)  # noqa: B010 - the stubs declare a wrong type
-        mol = Chem.MolFromSmiles(text, options)
-    stars = [] if mol is None else [a for a in mol.GetAtoms() if a.GetAtomicNum() == 0]
-    sound = mol is not None and len(stars) == 1 and stars[0].GetDegree() == 1 and len(Chem.GetMolFrags(mol)) == 1
-    if not sound or Chem.GetFormalCharge(mol) != 0 or mol.GetNumAtoms() < 2:
-        raise InputError(
-            "an end group must be one neutral group with one star",
-            subject=text,
-            field="end_groups",
-            remedy="for example *[H], *C or *O",
-        )
-    full = Chem.AddHs(mol)
-    star = stars[0].GetIdx()
-    partner: int = full.GetAtomWithIdx(star).GetNeighbors()[0].GetIdx()
-    full = Chem.RenumberAtoms(full, [i for i in range(full.GetNumAtoms()) if i != star] + [star])
-    n = full.GetNumAtoms() - 1
-    arrays = mol_arrays(full)
+    full = Chem.AddHs(end_group_core(text))
+    star = next(atom for atom in full.GetAtoms() if atom.GetAtomicNum() == 0)
+    others = [i for i in range(full.GetNumAtoms()) if i != star.GetIdx()]
+    attach = others.index(star.GetNeighbors()[0].GetIdx())
+    arrays = mol_arrays(Chem.RenumberAtoms(full, [*others, star.GetIdx()]))
+    n = len(others)
     inside = arrays.bonds[:, 1] < n
-    attach = partner - int(partner > star)
     return _Piece(
         numbers=arrays.numbers[:n],
         bonds=arrays.bonds[inside],

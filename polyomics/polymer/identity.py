@@ -12,6 +12,7 @@ alike it stands for both directions, and since it decodes to one periodic graph,
 from __future__ import annotations
 
 import hashlib
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from rdkit import Chem
@@ -84,7 +85,7 @@ def _cuts(mol: Chem.Mol) -> list[_Cut]:
     """Return the cuts inside the unit from head to tail, each as (atom before, atom after)."""
     path = Chem.GetShortestPath(mol, *_stars(mol))[1:-1]
     found = []
-    for before, after in zip(path, path[1:], strict=False):
+    for before, after in pairwise(path):
         bond = mol.GetBondBetweenAtoms(before, after)
         if bond.GetBondType() == Chem.BondType.SINGLE and not bond.IsInRing():
             found.append((before, after))
