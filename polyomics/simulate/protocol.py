@@ -104,6 +104,7 @@ class Compress(_Strict):
     temperature: Temperature = "T_max"
     density: float = Field(gt=0, le=3.0, description="g/cm3")
     duration_ps: float = Field(gt=0)
+    friction: float = Field(default=5.0, gt=0, description="1/ps; strong, to carry off the work of compression")
 
 
 class Nvt(_Strict):
@@ -311,7 +312,11 @@ class _State:
                 ]
             case Compress():
                 kelvin = self._kelvin(step.temperature)
-                return [self.segment("compress", "compress", step.duration_ps, kelvin, density=step.density)]
+                return [
+                    self.segment(
+                        "compress", "compress", step.duration_ps, kelvin, density=step.density, friction=step.friction
+                    )
+                ]
             case Nvt():
                 return [self.segment("nvt", "nvt", step.duration_ps, self._kelvin(step.temperature))]
             case Npt():
