@@ -63,6 +63,11 @@ def data_key(kind: str, sha256: str, extension: str) -> str:
     return check_key(f"{DATA}{kind}/{sha256[:2]}/{sha256}.{extension}")
 
 
+def table_key(table: str, sha256: str) -> str:
+    """Return the key of a file of folded rows; committer files are apart from what stages write."""
+    return check_key(f"{DATA}tables/{table}/{sha256}.parquet")
+
+
 def announcement_key(campaign: str, sha256: str) -> str:
     """Return the key of rows that a campaign states before any stage has run."""
     return check_key(f"{CAMPAIGNS}{check_name(campaign, 'campaign')}/rows/{sha256}.json")

@@ -172,8 +172,11 @@ class S3Store:
         return answer
 
     def _head(self, key: str) -> dict[str, Any] | None:
+        def head() -> dict[str, Any]:
+            return dict(self._client.head_object(Bucket=self.bucket, Key=self._name(key)))
+
         try:
-            return self._patiently(key, lambda: self._client.head_object(Bucket=self.bucket, Key=self._name(key)))
+            return self._patiently(key, head)
         except NotFoundError:
             return None
 
