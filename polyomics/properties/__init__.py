@@ -1,1 +1,1 @@
-"""Estimators: records and snapshots of simulations in, properties with error bars or reasons out (numpy and scipy only)."""
+"""Estimators: records and snapshots of simulations in, properties with error bars or reasons out."""

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import logging
+from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.fft import irfft, next_fast_len, rfft
 
-from polyomics.properties.records import FloatArray
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from polyomics.properties.records import FloatArray
 
 _SHORTEST_WINDOW = 4
 """A zero of the correlation function before this lag is not the end of it (pymbar's ``mintime``)."""

@@ -132,7 +132,7 @@ def function_of_fluctuations(series: FloatArray, formula: Function, minimum: flo
 
 
 def _gradient(formula: Function, covariance: FloatArray, step: float = 1e-4) -> tuple[FloatArray, FloatArray]:
-    """Return the derivatives with respect to means, shape (d,), and covariances, shape (d, d), by central differences."""
+    """Return the derivatives with respect to means, shape (d,), and covariances, shape (d, d), numerically."""
     d = len(covariance)
     zero = np.zeros(d)
     linear = np.array([(formula(e, covariance) - formula(-e, covariance)) / (2 * step) for e in step * np.eye(d)])

@@ -6,21 +6,23 @@ sec. 2.5) with H = E_total + P V at the target pressure.
 
 from __future__ import annotations
 
-import math
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from polyomics.properties.records import Estimate, FloatArray, Records
+from polyomics.properties.estimates import as_estimate, refusal
 from polyomics.properties.statistics import (
     MINIMUM_SAMPLES,
     Function,
-    Sampled,
     few_samples_reason,
     function_of_fluctuations,
     is_constant,
     mean_of,
 )
 from polyomics.properties.units import AMU, BAR_NM3, BOLTZMANN, KJ_PER_MOL, NM3
+
+if TYPE_CHECKING:
+    from polyomics.properties.records import Estimate, FloatArray, Records
 
 FLUCTUATION_PROPERTIES = (
     "heat_capacity_p_classical",
@@ -32,32 +34,6 @@ FLUCTUATION_PROPERTIES = (
     "bulk_modulus",
     "isentropic_bulk_modulus",
 )
-
-
-def as_estimate(name: str, sampled: Sampled, duration: float, minimum: float = MINIMUM_SAMPLES) -> Estimate:
-    """Return a sampled number as an estimate, or the refusal of it where samples are too few or it is not finite.
-
-    Parameters
-    ----------
-    name
-        Property name.
-    sampled
-        Value, error and number of independent samples, in the property's unit.
-    duration
-        Length of the series behind it, ps.
-    minimum
-        Independent samples required.
-    """
-    if not (math.isfinite(sampled.value) and math.isfinite(sampled.stderr)):
-        return refusal(name, "the records give no finite number", "not_finite")
-    if sampled.n_eff < minimum:
-        return refusal(name, few_samples_reason(sampled.n_eff, duration, minimum), "few_samples", sampled.n_eff)
-    return Estimate(name, sampled.value, sampled.stderr, sampled.n_eff)
-
-
-def refusal(name: str, reason: str, flag: str, n_eff: float = 0.0) -> Estimate:
-    """Return an estimate without a value."""
-    return Estimate(name, None, None, n_eff, flags=(flag,), reason=reason)
 
 
 def volumes(records: Records) -> FloatArray:

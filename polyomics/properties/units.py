@@ -4,23 +4,23 @@ from __future__ import annotations
 
 from scipy import constants
 
-BOLTZMANN = constants.R / 1000.0
+BOLTZMANN: float = constants.R / 1000.0
 """Boltzmann constant per mole, kJ/(mol K)."""
 
-AMU = constants.atomic_mass
+AMU: float = constants.atomic_mass
 """kg."""
 
-NM = 1e-9
+NM: float = 1e-9
 """m."""
 
-NM3 = 1e-27
+NM3: float = 1e-27
 """m³."""
 
-PS = 1e-12
+PS: float = 1e-12
 """s."""
 
-KJ_PER_MOL = 1000.0 / constants.N_A
+KJ_PER_MOL: float = 1000.0 / constants.N_A
 """J per particle."""
 
-BAR_NM3 = 1e5 * NM3 / KJ_PER_MOL
+BAR_NM3: float = 1e5 * NM3 / KJ_PER_MOL
 """kJ/mol in one bar nm³."""
