@@ -104,7 +104,24 @@ def assess(records: Records, snapshot: Snapshot, limits: Limits = LIMITS) -> Ver
         The limits.
     """
     numbers: dict[str, float] = {}
-    reasons: list[str] = []
+    reasons = drift_reasons(records, limits, numbers)
+    reasons += _configuration_reasons(snapshot, limits, numbers)
+    relaxed = _advisory(records, snapshot, numbers)
+    return Verdict(not reasons, tuple(reasons), numbers, relaxed)
+
+
+def drift_reasons(records: Records, limits: Limits = LIMITS, numbers: dict[str, float] | None = None) -> list[str]:
+    """Return why density and energy still drift, empty where they do not: what a longer run can cure.
+
+    Parameters
+    ----------
+    records
+        As in :func:`assess`.
+    limits
+        The limits.
+    numbers
+        Receives the drifts and their errors, relative.
+    """
     energy = records.potential + records.kinetic
     thermal = 0.5 * records.n_degrees * BOLTZMANN * records.temperature
     density = 1.0 / volumes(records)
@@ -112,14 +129,14 @@ def assess(records: Records, snapshot: Snapshot, limits: Limits = LIMITS) -> Ver
         "density": (density, float(np.mean(density))),
         "energy": (energy, max(abs(float(np.mean(energy))), thermal)),
     }
+    reasons: list[str] = []
     for name, (values, scale) in series.items():
         drift = drift_of(values, scale)
-        numbers[f"{name}_drift"] = drift.change if drift else math.nan
-        numbers[f"{name}_drift_error"] = drift.error if drift else math.nan
+        if numbers is not None:
+            numbers[f"{name}_drift"] = drift.change if drift else math.nan
+            numbers[f"{name}_drift_error"] = drift.error if drift else math.nan
         reasons += _drift_reasons(name, drift, limits)
-    reasons += _configuration_reasons(snapshot, limits, numbers)
-    relaxed = _advisory(records, snapshot, numbers)
-    return Verdict(not reasons, tuple(reasons), numbers, relaxed)
+    return reasons
 
 
 def drift_of(series: FloatArray, scale: float) -> Drift | None:
