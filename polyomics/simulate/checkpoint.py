@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _MAGIC = b"POCP1\n"
+_GENERATIONS = 2
 
 
 @dataclass(frozen=True, eq=False)
@@ -125,6 +126,7 @@ class FileCheckpoints:
     def save(self, checkpoint: Checkpoint) -> None:
         """Write to a temporary file, flush it to the disk, rename it, then drop all but two generations."""
         self._directory.mkdir(parents=True, exist_ok=True)
+        self._prune()  # a kill between renaming and pruning may have left a third
         generations = self._generations()
         number = 1 + (self._number(generations[-1]) if generations else 0)
         handle, name = tempfile.mkstemp(dir=self._directory, prefix=".writing-")
@@ -138,10 +140,7 @@ class FileCheckpoints:
             Path(name).unlink(missing_ok=True)
             raise
         self._sync_directory()
-        for old in generations[:-1]:
-            old.unlink(missing_ok=True)
-        for leftover in self._directory.glob(".writing-*"):
-            leftover.unlink(missing_ok=True)
+        self._prune()
 
     def load(self) -> Checkpoint | None:
         """Return the newest readable checkpoint; a damaged one is passed over for the one before."""
@@ -155,6 +154,10 @@ class FileCheckpoints:
     def clear(self) -> None:
         """Remove all generations and leftovers."""
         for path in [*self._generations(), *self._directory.glob(".writing-*")]:
+            path.unlink(missing_ok=True)
+
+    def _prune(self) -> None:
+        for path in [*self._generations()[:-_GENERATIONS], *self._directory.glob(".writing-*")]:
             path.unlink(missing_ok=True)
 
     def _generations(self) -> list[Path]:
