@@ -31,8 +31,8 @@ def colour(mol: Chem.Mol, graph: TypingGraph, types: Sequence[str]) -> tuple[str
     """Return ``types`` with the pair types resolved.
 
     The lowest atom of each system keeps the first name, so along a chain numbered unit by unit a system that fits
-    into a unit is coloured alike in all units. Systems that no colouring fits (an odd ring of double bonds) satisfy
-    their double bonds first, in the order of canonical atom ranks.
+    into a unit is coloured alike in all units. Systems that no colouring fits (an odd ring of double bonds) get one
+    with the fewest contradictions found, in the order of canonical atom ranks.
 
     Parameters
     ----------
@@ -43,10 +43,7 @@ def colour(mol: Chem.Mol, graph: TypingGraph, types: Sequence[str]) -> tuple[str
     """
     coloured = list(types)
     for system in _systems(graph, types):
-        signs, broken = _spread(graph, types, system, list(range(len(types))))
-        if broken:
-            ranks = [int(rank) for rank in Chem.CanonicalRankAtoms(mol, breakTies=True)]
-            signs, _ = _spread(graph, types, system, ranks)
+        signs = _colours(mol, graph, types, system)
         lowest = signs[min(system)]
         for atom in system:
             if signs[atom] != lowest:
@@ -116,24 +113,31 @@ def _systems(graph: TypingGraph, types: Sequence[str]) -> Iterator[list[int]]:
         yield sorted(system)
 
 
-def _spread(
-    graph: TypingGraph, types: Sequence[str], system: Sequence[int], ranks: Sequence[int]
-) -> tuple[dict[int, bool], bool]:
-    """Return a colour for each atom of a system, and whether some bond contradicts it; lower ranks go first."""
-    signs: dict[int, bool] = {}
-    for root in sorted(system, key=ranks.__getitem__):
-        signs.setdefault(root, True)
-        queue = deque([root])
-        while queue:
-            atom = queue.popleft()
-            # Unlike colours (double bonds) first: they are the ones to keep where not all can be kept.
-            for other, same in sorted(_linked(graph, types, atom), key=lambda link: (link[1], ranks[link[0]])):
-                if other not in signs:
-                    signs[other] = signs[atom] == same
-                    queue.append(other)
-        if len(signs) == len(system):
-            break
-    broken = any(
-        (signs[atom] == signs[other]) != same for atom in system for other, same in _linked(graph, types, atom)
-    )
-    return signs, broken
+def _colours(mol: Chem.Mol, graph: TypingGraph, types: Sequence[str], system: Sequence[int]) -> dict[int, bool]:
+    """Return a colour for each atom of a system: one without contradiction, or one of the fewest."""
+    signs = _spread(graph, types, system[0], range(len(types)))
+    if not _broken(graph, types, signs):
+        return signs
+    ranks = [int(rank) for rank in Chem.CanonicalRankAtoms(mol, breakTies=True)]
+    roots = sorted(system, key=ranks.__getitem__)
+    tries = (_spread(graph, types, root, ranks) for root in roots)
+    return min(tries, key=lambda tried: _broken(graph, types, tried))
+
+
+def _broken(graph: TypingGraph, types: Sequence[str], signs: dict[int, bool]) -> int:
+    """Return the number of bonds that contradict a colouring, each counted from both ends."""
+    return sum((signs[atom] == signs[other]) != same for atom in signs for other, same in _linked(graph, types, atom))
+
+
+def _spread(graph: TypingGraph, types: Sequence[str], root: int, ranks: Sequence[int]) -> dict[int, bool]:
+    """Return a colour for each atom of the system of ``root``, spread along its bonds, lower ranks first."""
+    signs = {root: True}
+    queue = deque([root])
+    while queue:
+        atom = queue.popleft()
+        # Unlike colours (double bonds) first: they are the ones to keep where not all can be kept.
+        for other, same in sorted(_linked(graph, types, atom), key=lambda link: (link[1], ranks[link[0]])):
+            if other not in signs:
+                signs[other] = signs[atom] == same
+                queue.append(other)
+    return signs
