@@ -204,7 +204,15 @@ def _validated(mol: Chem.Mol, source: _Source) -> Chem.Mol:
     for atom, z in zip(atoms, numbers, strict=True):
         if z == 0:
             atom.SetIsotope(0)
-    return Chem.RemoveHs(mol) if 1 in numbers else mol
+    return _with_implicit_h(mol) if 1 in numbers else mol
+
+
+def _with_implicit_h(mol: Chem.Mol) -> Chem.Mol:
+    """Remove every H atom, those that carry an E/Z mark included (RDKit keeps them by default)."""
+    options = Chem.RemoveHsParameters()
+    for name in ("removeDefiningBondStereo", "removeWithWedgedBond", "removeNonimplicit"):
+        setattr(options, name, True)
+    return Chem.RemoveHs(mol, options)
 
 
 def _check_elements(numbers: list[int], source: _Source) -> None:
