@@ -315,24 +315,6 @@ class OpenMMEngine:
         return float(self._probe.getState(energy=True, groups=groups).getPotentialEnergy()._value)
 
 
-def rescaled(start: Start, box: FloatArray, system: openmm.System, assembly: Assembly) -> Start:
-    """Return a start with its box at other edges, constrained groups moved rigidly: a dynamics run at mean density.
-
-    Parameters
-    ----------
-    start
-        As sampled.
-    box
-        Edges nm, shape (3,), a uniform multiple of the start's.
-    system, assembly
-        The cell.
-    """
-    cell = CellMap.of(assembly, system)
-    factor = float((np.prod(box) / np.prod(start.box)) ** (1.0 / 3.0))
-    whole = cell.tree.unwrap(start.positions, start.box)
-    return Start(cell.scale_groups(whole, factor), start.box * factor, start.velocities)
-
-
 def _refuse_barostats(system: openmm.System) -> None:
     check_barostat(system)
     for force in system.getForces():

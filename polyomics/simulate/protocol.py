@@ -66,7 +66,7 @@ class ForceFieldChoice(_Strict):
     """Variant of the force field."""
 
     version: str = "2.2.20"
-    c3f: bool = Field(default=False, description="RadonPy's type for fluorinated sp3 carbon")
+    fluorine_c3f: bool = Field(default=False, description="RadonPy's type for fluorinated sp3 carbon")
 
 
 class Melt(_Strict):

@@ -48,7 +48,7 @@ def test_radonpy_has_the_published_lengths_and_settings():
     assert (options.nonbonded.cutoff, options.nonbonded.switch) == (1.2, 0.8)
     assert not options.nonbonded.dispersion_correction
     assert protocol.step_fs == 1.0
-    assert protocol.force_field_options() == {"version": "2.1", "c3f": True}
+    assert protocol.force_field_options() == {"version": "2.1", "fluorine_c3f": True}
 
 
 def test_t_max_never_lies_below_the_target():
