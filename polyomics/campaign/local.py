@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from polyomics.errors import FAILURES, FailureClass, Interrupted, PolyOmicsError, failure_class_of
 from polyomics.pipeline.execute import Progress, Settings, StageFailed
-from polyomics.pipeline.work import finish_run, run_stage, run_task
+from polyomics.pipeline.work import run_stage, run_task
 from polyomics.simulate.platform import choose_platform
 from polyomics.simulate.stop import stop_on_signals
 from polyomics.store import MarkerStore, open_store
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from multiprocessing.process import BaseProcess
 
     from polyomics.campaign.planning import Plan, Subject
-    from polyomics.pipeline.plan import Run, StagePlan, Task
+    from polyomics.pipeline.plan import StagePlan, Task
 
 GRACE_SECONDS = 30.0
 POLL_SECONDS = 0.2
@@ -44,6 +44,8 @@ class Job:
         The shared stage, or None.
     after
         Keys of shared stages that must have ended before.
+    properties
+        What is wanted of a task; None for all.
     """
 
     name: str
@@ -51,6 +53,7 @@ class Job:
     task: Task | None = None
     stage: StagePlan | None = None
     after: frozenset[str] = frozenset()
+    properties: tuple[str, ...] | None = None
 
     @property
     def provides(self) -> str:
@@ -110,19 +113,21 @@ def jobs_of(plan: Plan) -> list[Job]:
     for key, (subject, stage) in shared.items():
         if users[key] > 1:
             after = frozenset(k for k in stage.inputs.values() if users.get(k, 0) > 1)
-            jobs.append(Job(f"{_title(subject)} {stage.name}", _labels(plan, subject), stage=stage, after=after))
+            jobs.append(Job(f"{title_of(subject)} {stage.name}", labels_of(plan, subject), stage=stage, after=after))
     for subject, task in tasks:
         after = frozenset(s.key for s in (*task.units, task.build) if users[s.key] > 1)
-        name = f"{_title(subject)} {task.run.temperature:g} K" + (f" #{task.replica + 1}" if plan.replicas > 1 else "")
-        jobs.append(Job(name, {**_labels(plan, subject), "task": task.key}, task=task, after=after))
+        name = f"{title_of(subject)} {task.run.temperature:g} K" + (f" #{task.replica + 1}" if plan.replicas > 1 else "")
+        jobs.append(Job(name, {**labels_of(plan, subject), "task": task.key}, task=task, after=after, properties=plan.file.properties))
     return jobs
 
 
-def _title(subject: Subject) -> str:
+def title_of(subject: Subject) -> str:
+    """Return what a person calls the polymer."""
     return subject.entry.name or subject.entry.text
 
 
-def _labels(plan: Plan, subject: Subject) -> dict[str, str]:
+def labels_of(plan: Plan, subject: Subject) -> dict[str, str]:
+    """Return the names that rows of a polymer carry."""
     return {
         "polymer": subject.canonical,
         "key": subject.key,
@@ -237,7 +242,7 @@ def _child(number: int, job: Job, store: str, settings: Settings, messages: Any)
             if job.stage is not None:
                 run_stage(job.stage, markers, mine, job.labels)
             elif job.task is not None:
-                run_task(job.task, markers, mine, job.labels)
+                run_task(job.task, markers, mine, job.labels, job.properties)
             outcome = ("done", "")
         except Interrupted:
             outcome = (FailureClass.INTERRUPTION.value, "asked to stop")
@@ -250,16 +255,3 @@ def _child(number: int, job: Job, store: str, settings: Settings, messages: Any)
     messages.join_thread()
     if outcome[0] != "done":
         raise SystemExit(FAILURES[FailureClass(outcome[0])].exit_code)
-
-
-def finish_runs(plan: Plan, markers: MarkerStore) -> None:
-    """Combine the replicas of every run that has any."""
-    for subject, run in plan.runs():
-        finish_run(run, plan.replicas, markers, _run_labels(plan, subject), plan.file.properties)
-
-
-def _run_labels(plan: Plan, subject: Subject) -> dict[str, str]:
-    return _labels(plan, subject)
-
-
-__all__ = ["Ended", "Event", "Job", "Outcome", "Run", "finish_runs", "jobs_of", "run_jobs"]

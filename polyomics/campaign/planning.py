@@ -139,7 +139,7 @@ def plan_campaign(file: CampaignFile, base: Path) -> Plan:
     polyomics.errors.InputError
         Something concerns the campaign as a whole: unknown protocol, force field, property, charge method, unreadable table.
     """
-    protocol = _load(file.protocol, base)
+    protocol = load_campaign_protocol(file, base)
     force_field = get_force_field(file.force_field)
     for name in file.properties or ():
         if name not in PROPERTIES:
@@ -276,6 +276,7 @@ def _check_elements(force_field: ForceField, numbers: list[int], text: str) -> N
         )  # fmt: skip
 
 
-def _load(name: str, base: Path) -> Protocol:
-    path = base / name
-    return load_protocol(path if path.suffix in (".yaml", ".yml") else name)
+def load_campaign_protocol(file: CampaignFile, base: Path) -> Protocol:
+    """Return the protocol of a campaign: by name, or from a file relative to the campaign's folder."""
+    path = base / file.protocol
+    return load_protocol(path if path.suffix in (".yaml", ".yml") else file.protocol)

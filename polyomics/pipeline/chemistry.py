@@ -106,12 +106,6 @@ def build(plan: StagePlan, context: Context) -> Output:
     force_field = force_field_of(plan.parameters["force_field"])
     charges = species_charges(spec, context.inputs)
     cell = build_cell(spec, force_field, charges, int(plan.parameters["seed"]))
-    row = {
-        "system_key": "",
-        "polymer": spec.components[0].units[0].psmiles,
-        "key": spec.components[0].units[0].key,
-    }
-    del row
     return Output(
         files={"cell.npz": cell_to_bytes(cell)},
         outputs={"n_atoms": cell.assembly.n_atoms, "box_nm": cell.box.tolist(), "tacticity": tacticity(cell)},

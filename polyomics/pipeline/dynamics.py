@@ -159,13 +159,7 @@ def mean_volume(markers: MarkerStore, sampled: Marker) -> float:
 
 def records_of(markers: MarkerStore, marker: Marker) -> Records:
     """Return the records of a ``sample`` or ``dynamics`` stage as estimators read them."""
-    table = pq.read_table(io.BytesIO(read_file(markers, marker, "thermo")))
-    column = {name: table.column(name).to_numpy(zero_copy_only=False) for name in table.schema.names if name in _SCALARS}
-    length = len(column["time_ps"])
-
-    def matrix(name: str, *shape: int) -> np.ndarray[Any, Any]:
-        return np.array(table.column(name).to_pylist(), dtype=np.float64).reshape(length, *shape)
-
+    column = thermo_columns(markers, marker)
     records = Records(
         ensemble=marker.outputs["ensemble"],
         temperature=marker.outputs["temperature"],
@@ -177,13 +171,22 @@ def records_of(markers: MarkerStore, marker: Marker) -> Records:
         energies={name.removeprefix("e_"): column[name] for name in _SCALARS if name.startswith("e_")},
         pressure_bar=column["pressure_bar"],
         dipole=np.stack([column[f"dipole_{axis}"] for axis in "xyz"], axis=1),
-        rg2=matrix("rg2", -1),
-        end_vector=matrix("end_vector", -1, 3),
-        centers=matrix("centers", -1, 3),
+        rg2=column["rg2"],
+        end_vector=column["end_vector"].reshape(len(column["rg2"]), -1, 3),
+        centers=column["centers"].reshape(len(column["rg2"]), -1, 3),
         mass=marker.outputs["mass"],
         n_degrees=marker.outputs["n_degrees"],
     )
     return production(records, marker.outputs["blocks"])
+
+
+def thermo_columns(markers: MarkerStore, marker: Marker) -> dict[str, np.ndarray[Any, Any]]:
+    """Return the stored records of a simulation stage by column; list columns become matrices."""
+    table = pq.read_table(io.BytesIO(read_file(markers, marker, "thermo")))
+    column = {name: table.column(name).to_numpy(zero_copy_only=False) for name in _SCALARS}
+    for name in ("rg2", "end_vector", "centers"):
+        column[name] = np.array(table.column(name).to_pylist(), dtype=np.float64)
+    return column
 
 
 def snapshots_of(markers: MarkerStore, sampled: Marker) -> tuple[Snapshot, ...]:

@@ -76,12 +76,15 @@ class Context:
         Platform, checkpoint interval, stop signal, progress.
     checkpoints
         Where the stage keeps its checkpoints.
+    labels
+        Names for rows, not part of any key: polymer, key, name, campaign.
     """
 
     markers: MarkerStore
     inputs: Mapping[str, Marker]
     settings: Settings
     checkpoints: StageCheckpoints
+    labels: Mapping[str, str] = field(default_factory=dict)
 
     def file(self, role: str, kind: str) -> bytes:
         """Return the file of a kind that an input wrote."""
@@ -177,21 +180,25 @@ def execute(
     if markers.state(plan.key) is StageState.FAILED:
         raise _standing(plan, markers)
     try:
-        return _compute(plan, markers, implementations, settings)
+        return _compute(plan, markers, implementations, settings, labels)
     except Exception as error:
         _record(plan, markers, error, labels)
         raise
 
 
 def _compute(
-    plan: StagePlan, markers: MarkerStore, implementations: Mapping[str, Implementation], settings: Settings
+    plan: StagePlan,
+    markers: MarkerStore,
+    implementations: Mapping[str, Implementation],
+    settings: Settings,
+    labels: Mapping[str, str],
 ) -> Marker:
     implementation = implementations[plan.name]
     inputs = {role: _input(markers, key, role, plan) for role, key in plan.inputs.items()}
     checkpoints = StageCheckpoints(markers, plan.key)
     started, clock = _now(), time.perf_counter()
     settings.report(Progress(plan.name, 0, 0))
-    output = implementation.function(plan, Context(markers, inputs, settings, checkpoints))
+    output = implementation.function(plan, Context(markers, inputs, settings, checkpoints, labels))
     marker = markers.commit(
         Marker(
             stage_key=plan.key,
