@@ -16,11 +16,18 @@ from polyomics.simulate.platform import describe_platforms
 def examine() -> list[dict[str, Any]]:
     """Return one finding per capability: ``name, ok, found, remedy, required``."""
     findings = [
-        _finding("python", sys.version_info >= (3, 11), sys.version.split()[0], "install Python 3.11 or newer", required=True),
+        _finding(
+            "python", sys.version_info >= (3, 11), sys.version.split()[0], "install Python 3.11 or newer", required=True
+        ),
         *(_package(name, required=True) for name in ("rdkit", "openmm", "pyarrow", "duckdb")),
         _ducklake(),
         *_platforms(),
-        _finding("cpu cores", True, str(len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()), ""),
+        _finding(
+            "cpu cores",
+            True,
+            str(len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()),
+            "",
+        ),
         _disk(),
         *(_charge_method(name) for name in METHODS),
         _extra("torch", "learn", "training models"),
@@ -47,7 +54,9 @@ def _package(name: str, *, required: bool) -> dict[str, Any]:
 
 def _extra(module: str, extra: str, purpose: str) -> dict[str, Any]:
     present = importlib.util.find_spec(module) is not None
-    return _finding(f"{purpose} ({module})", present, "present" if present else "absent", f"install the extra {extra!r}")
+    return _finding(
+        f"{purpose} ({module})", present, "present" if present else "absent", f"install the extra {extra!r}"
+    )
 
 
 def _ducklake() -> dict[str, Any]:
@@ -60,7 +69,13 @@ def _ducklake() -> dict[str, Any]:
 
 def _platforms() -> list[dict[str, Any]]:
     return [
-        _finding(f"OpenMM {report.name}", report.works, report.detail, "install its driver and plugin, or choose another platform", required=report.name == "CPU")
+        _finding(
+            f"OpenMM {report.name}",
+            report.works,
+            report.detail,
+            "install its driver and plugin, or choose another platform",
+            required=report.name == "CPU",
+        )
         for report in describe_platforms()
     ]
 

@@ -140,7 +140,7 @@ class _UniqueKeyLoader(yaml.SafeLoader):
 def _unique_mapping(loader: _UniqueKeyLoader, node: yaml.MappingNode) -> dict[Any, Any]:
     seen: set[Any] = set()
     for key_node, _ in node.value:
-        key = loader.construct_object(key_node)  # type: ignore[no-untyped-call]
+        key = loader.construct_object(key_node)
         if key in seen:
             raise yaml.constructor.ConstructorError(None, None, f"key {key!r} is given twice", key_node.start_mark)
         seen.add(key)
@@ -173,10 +173,12 @@ def read_campaign(path: str | Path) -> CampaignFile:
         text = file.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(
-            f"cannot be read ({getattr(error, 'strerror', None) or error})", subject=str(file), remedy="give the path of a YAML file"
+            f"cannot be read ({getattr(error, 'strerror', None) or error})",
+            subject=str(file),
+            remedy="give the path of a YAML file",
         ) from error
     try:
-        data = yaml.load(text, Loader=_UniqueKeyLoader)  # noqa: S506 - a SafeLoader
+        data = yaml.load(text, Loader=_UniqueKeyLoader)
     except yaml.YAMLError as error:
         raise InputError(
             f"is not valid YAML: {' '.join(str(error).split())}", subject=str(file), remedy="correct the line named"
@@ -203,7 +205,9 @@ def _explain(error: ValidationError, file: Path) -> InputError:
 
 
 def _is_alternative(part: int | str) -> bool:
-    return isinstance(part, str) and (part in {"PolymerTable", "float", "int", "str"} or part.startswith(("tuple[", "constrained", "function-")))
+    return isinstance(part, str) and (
+        part in {"PolymerTable", "float", "int", "str"} or part.startswith(("tuple[", "constrained", "function-"))
+    )
 
 
 _REMEDIES = {

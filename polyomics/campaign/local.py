@@ -1,4 +1,4 @@
-"""Running a campaign on this machine: jobs in child processes, one failure never stopping another, resumable at any time."""
+"""Running a campaign on this machine: jobs in child processes, no failure stopping another, resumable at any time."""
 
 from __future__ import annotations
 
@@ -100,9 +100,7 @@ class Outcome:
 
 def jobs_of(plan: Plan) -> list[Job]:
     """Return the jobs of a campaign, shared stages first."""
-    tasks = [
-        (subject, run.replica(index)) for subject, run in plan.runs() for index in range(plan.replicas)
-    ]
+    tasks = [(subject, run.replica(index)) for subject, run in plan.runs() for index in range(plan.replicas)]
     users: dict[str, int] = {}
     shared: dict[str, tuple[Subject, StagePlan]] = {}
     for subject, task in tasks:
@@ -116,8 +114,18 @@ def jobs_of(plan: Plan) -> list[Job]:
             jobs.append(Job(f"{title_of(subject)} {stage.name}", labels_of(plan, subject), stage=stage, after=after))
     for subject, task in tasks:
         after = frozenset(s.key for s in (*task.units, task.build) if users[s.key] > 1)
-        name = f"{title_of(subject)} {task.run.temperature:g} K" + (f" #{task.replica + 1}" if plan.replicas > 1 else "")
-        jobs.append(Job(name, {**labels_of(plan, subject), "task": task.key}, task=task, after=after, properties=plan.file.properties))
+        name = f"{title_of(subject)} {task.run.temperature:g} K" + (
+            f" #{task.replica + 1}" if plan.replicas > 1 else ""
+        )
+        jobs.append(
+            Job(
+                name,
+                {**labels_of(plan, subject), "task": task.key},
+                task=task,
+                after=after,
+                properties=plan.file.properties,
+            )
+        )
     return jobs
 
 
@@ -158,7 +166,8 @@ def run_jobs(jobs: Sequence[Job], store: str, settings: Settings, observe: Calla
     slots, settings = _share(settings, len(jobs))
     context = multiprocessing.get_context("spawn")
     messages: Any = context.Queue()
-    waiting, running, ended = list(jobs), {}, []
+    waiting, ended = list(jobs), list[Ended]()
+    running: dict[int, _Running] = {}
     provided: set[str] = {job.provides for job in jobs} - {""}
     with stop_on_signals() as stop:
         while waiting or running:
@@ -248,7 +257,9 @@ def _child(number: int, job: Job, store: str, settings: Settings, messages: Any)
             outcome = (FailureClass.INTERRUPTION.value, "asked to stop")
         except Exception as error:
             kind = failure_class_of(error)
-            text = error.reason if isinstance(error, StageFailed | PolyOmicsError) else f"{type(error).__name__}: {error}"
+            text = (
+                error.reason if isinstance(error, StageFailed | PolyOmicsError) else f"{type(error).__name__}: {error}"
+            )
             outcome = (kind.value, text)
     messages.put((number, outcome))
     messages.close()

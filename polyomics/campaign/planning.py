@@ -1,12 +1,12 @@
-"""From a campaign file to runs: reading entries, refusing bad ones by name, merging the same polymer under two spellings."""
+"""From a campaign file to runs: reading entries, refusing bad ones by name, finding one polymer under two spellings."""
 
 from __future__ import annotations
 
 import csv
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
 from rdkit import Chem
 from rdkit.Chem import Descriptors
 
@@ -15,6 +15,7 @@ from polyomics.build.system import Component, SystemSpec, UnitShare
 from polyomics.campaign.file import CampaignFile, PolymerEntry, PolymerTable
 from polyomics.errors import InputError, PolyOmicsError, UnsupportedError
 from polyomics.forcefield import get_force_field
+from polyomics.forcefield.interface import ChargeSet, ClassicalForceField
 from polyomics.pipeline.plan import Run
 from polyomics.polymer import chain, degree_for_atoms, parse, parse_molecule
 from polyomics.properties.registry import PROPERTIES
@@ -22,9 +23,10 @@ from polyomics.simulate.protocol import Protocol, load_protocol
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from polyomics.forcefield.interface import ForceField
-    from polyomics.polymer import RepeatUnit
+    from polyomics.polymer import RepeatUnit, Topology
 
 DEFAULT_ATOMS_PER_CHAIN = 1000
 DENSITY_GUESS = 1.0
@@ -112,15 +114,18 @@ class Plan:
         for subject in self.subjects:
             for temperature in self.file.temperature:
                 for pressure in self.file.pressure:
-                    yield subject, Run(
-                        system=subject.system,
-                        force_field=self.file.force_field,
-                        charges=self.charges,
-                        protocol=self.protocol,
-                        temperature=temperature,
-                        pressure=pressure,
-                        seed=self.file.seed,
-                        keep_frames=self.file.keep == "frames",
+                    yield (
+                        subject,
+                        Run(
+                            system=subject.system,
+                            force_field=self.file.force_field,
+                            charges=self.charges,
+                            protocol=self.protocol,
+                            temperature=temperature,
+                            pressure=pressure,
+                            seed=self.file.seed,
+                            keep_frames=self.file.keep == "frames",
+                        ),
                     )
 
 
@@ -137,13 +142,15 @@ def plan_campaign(file: CampaignFile, base: Path) -> Plan:
     Raises
     ------
     polyomics.errors.InputError
-        Something concerns the campaign as a whole: unknown protocol, force field, property, charge method, unreadable table.
+        Something concerns the campaign as a whole: unknown protocol, force field or property, an unreadable table.
     """
     protocol = load_campaign_protocol(file, base)
-    force_field = get_force_field(file.force_field)
+    force_field = get_force_field(file.force_field, **protocol.force_field_options())
     for name in file.properties or ():
         if name not in PROPERTIES:
-            raise InputError(f"{name!r} is no known property", field="properties", remedy=f"one of {', '.join(PROPERTIES)}")
+            raise InputError(
+                f"{name!r} is no known property", field="properties", remedy=f"one of {', '.join(PROPERTIES)}"
+            )
     subjects: dict[str, Subject] = {}
     rejected: list[Rejected] = []
     for entry in read_entries(file, base):
@@ -182,9 +189,13 @@ def _rows(table: PolymerTable, base: Path) -> Iterator[PolymerEntry]:
             name = row.get(table.name_column or "", "") or ""
             yield PolymerEntry(psmiles=str(row[table.column] or ""), name=str(name))
     except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"cannot be read ({error})", subject=str(path), field="polymers", remedy="check the path") from error
+        raise InputError(
+            f"cannot be read ({error})", subject=str(path), field="polymers", remedy="check the path"
+        ) from error
     if empty:
-        raise InputError("holds no rows", subject=str(path), field="polymers", remedy="give a table with at least one polymer")
+        raise InputError(
+            "holds no rows", subject=str(path), field="polymers", remedy="give a table with at least one polymer"
+        )
 
 
 def _csv_rows(path: Path, wanted: list[str]) -> Iterator[dict[str, str]]:
@@ -201,7 +212,9 @@ def _parquet_rows(path: Path, wanted: list[str]) -> Iterator[dict[str, str]]:
     try:
         table = pq.ParquetFile(path)
     except pa.ArrowInvalid as error:
-        raise InputError("is not a Parquet file", subject=str(path), field="polymers", remedy="check the path") from error
+        raise InputError(
+            "is not a Parquet file", subject=str(path), field="polymers", remedy="check the path"
+        ) from error
     _check_columns(path, wanted, table.schema_arrow.names)
     for batch in table.iter_batches(columns=wanted):
         yield from batch.to_pylist()
@@ -219,7 +232,7 @@ def _check_columns(path: Path, wanted: list[str], present: list[str]) -> None:
 def _subject(entry: PolymerEntry, file: CampaignFile, protocol: Protocol, force_field: ForceField) -> Subject:
     section = file.system
     if entry.psmiles is None:
-        topology = parse_molecule(str(entry.smiles))
+        parse_molecule(str(entry.smiles))
         mol = Chem.MolFromSmiles(str(entry.smiles))
         canonical = Chem.MolToSmiles(mol)
         component = Component(
@@ -229,8 +242,10 @@ def _subject(entry: PolymerEntry, file: CampaignFile, protocol: Protocol, force_
             degrees=(1,) * section.molecules,
         )
         topology = parse_molecule(canonical)
-        _check_elements(force_field, topology.numbers.tolist(), entry.text)
-        subject = Subject(entry, canonical, f"mol:{canonical}", "molecule", float(Descriptors.MolWt(mol)), _spec(component, file))
+        _check_describable(force_field, topology, entry.text)
+        subject = Subject(
+            entry, canonical, f"mol:{canonical}", "molecule", float(Descriptors.MolWt(mol)), _spec(component, file)
+        )
     else:
         unit = canonical_unit(entry.psmiles)
         degree = section.degree_of_polymerization or degree_for_atoms(
@@ -243,7 +258,7 @@ def _subject(entry: PolymerEntry, file: CampaignFile, protocol: Protocol, force_
             n_chains=section.chains,
             degrees=(degree,) * section.chains,
         )
-        _check_elements(force_field, chain(unit, 1, section.end_groups).numbers.tolist(), entry.text)
+        _check_describable(force_field, chain(unit, 3, section.end_groups), entry.text)
         subject = Subject(entry, unit.canonical, unit.key, unit.polymer_class, unit.mass, _spec(component, file))
     check_edge(subject.system, protocol.system.nonbonded.cutoff, DENSITY_GUESS)
     return subject
@@ -266,14 +281,26 @@ def _spec(component: Component, file: CampaignFile) -> SystemSpec:
     return SystemSpec(components=(component,), start_density=file.system.start_density)
 
 
-def _check_elements(force_field: ForceField, numbers: list[int], text: str) -> None:
+def _check_describable(force_field: ForceField, topology: Topology, text: str) -> None:
+    """Raise UnsupportedError where the force field lacks an element, a type or a parameter."""
     table = Chem.GetPeriodicTable()
-    unknown = sorted({table.GetElementSymbol(n) for n in numbers} - force_field.capabilities.elements)
+    unknown = sorted({table.GetElementSymbol(n) for n in topology.numbers.tolist()} - force_field.capabilities.elements)
     if unknown:
         raise UnsupportedError(
             f"force field {force_field.name} has no parameters for {', '.join(unknown)}",
             subject=text, field="psmiles", remedy="choose another force field or leave the polymer out",
         )  # fmt: skip
+    if isinstance(force_field, ClassicalForceField):
+        force_field.parameters(topology, (_no_charges(topology),))
+
+
+def _no_charges(topology: Topology) -> ChargeSet:
+    """Return zero charges: types and terms do not depend on them."""
+    size = int((topology.residues == topology.residues[-1]).sum()) - topology.caps[1]
+    head, tail = topology.caps
+    if not topology.units:
+        return ChargeSet("none", np.zeros(0), np.zeros(size), np.zeros(0))
+    return ChargeSet("none", np.zeros(head + size), np.zeros(size), np.zeros(size + tail))
 
 
 def load_campaign_protocol(file: CampaignFile, base: Path) -> Protocol:

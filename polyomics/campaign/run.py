@@ -1,4 +1,4 @@
-"""One campaign on this machine from file to table: announce, run what is missing, fold replicas, publish, read the rows."""
+"""One campaign on this machine, file to table: announce, run what is missing, fold replicas, publish, read rows."""
 
 from __future__ import annotations
 
@@ -11,16 +11,18 @@ from polyomics.campaign.local import Ended, jobs_of, labels_of, run_jobs
 from polyomics.campaign.planning import Plan, Rejected, plan_campaign
 from polyomics.errors import FailureClass, InputError, PolyOmicsError, UnsupportedError
 from polyomics.forcefield.charges import METHODS
-from polyomics.pipeline.execute import Settings
-from polyomics.pipeline.work import finish_run
+from polyomics.pipeline.keys import content_key
+from polyomics.pipeline.work import DEFAULT_RECIPE, estimate_plan, finish_run, possible
+from polyomics.properties.registry import PROPERTIES
 from polyomics.store import MarkerStore, open_store, publish
 from polyomics.store import open as open_database
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from polyomics.campaign.local import Event
+    from polyomics.campaign.local import Event, Job
     from polyomics.campaign.planning import Subject
+    from polyomics.pipeline.execute import Settings
     from polyomics.pipeline.plan import Run
 
 
@@ -119,13 +121,14 @@ def run_campaign(path: str | Path, settings: Settings, observe: Callable[[Event]
     return Report(address, property_table(plan, address), plan.rejected, outcome.failures, len(pending))
 
 
-def _is_done(job: Any, markers: MarkerStore) -> bool:
-    from polyomics.pipeline.work import DEFAULT_RECIPE, estimate_plan, possible
-
+def _is_done(job: Job, markers: MarkerStore) -> bool:
     if job.stage is not None:
         return markers.get(job.stage.key) is not None
-    wanted = [e for e in DEFAULT_RECIPE.wanted(job.properties) if possible(e, job.task)]
-    return all(markers.get(estimate_plan(job.task, e).key) is not None for e in wanted)
+    task = job.task
+    if task is None:
+        return True
+    wanted = [e for e in DEFAULT_RECIPE.wanted(job.properties) if possible(e, task)]
+    return all(markers.get(estimate_plan(task, e).key) is not None for e in wanted)
 
 
 def _check_charges(plan: Plan) -> None:
@@ -136,9 +139,7 @@ def _check_charges(plan: Plan) -> None:
         )
     missing = method.available()
     if missing is not None:
-        raise UnsupportedError(
-            f"charge method {plan.charges} is not installed here", field="charges", remedy=missing
-        )
+        raise UnsupportedError(f"charge method {plan.charges} is not installed here", field="charges", remedy=missing)
 
 
 def announcement(plan: Plan) -> dict[str, list[dict[str, Any]]]:
@@ -204,18 +205,13 @@ def _task_rows(plan: Plan, subject: Subject, run: Run) -> Iterator[dict[str, Any
 
 def _record_rejections(plan: Plan, markers: MarkerStore) -> None:
     """Keep refused entries as failure rows, once per campaign and entry."""
-    from polyomics.pipeline.keys import content_key
-
     for item in plan.rejected:
         key = content_key("rejected", plan.file.name, item.polymer)
-        if not markers.failures(key):
-            markers.fail(
-                key,
-                {
-                    "class": FailureClass.INPUT.value, "code": "InputError", "message": item.reason, "stage": "validate",
-                    "polymer": item.polymer, "field": item.field, "remedy": item.remedy, "campaign": plan.file.name,
-                },
-            )  # fmt: skip
+        if markers.failures(key):
+            continue
+        row = {"class": FailureClass.INPUT.value, "code": "InputError", "message": item.reason, "stage": "validate"}
+        row |= {"polymer": item.polymer, "field": item.field, "remedy": item.remedy, "campaign": plan.file.name}
+        markers.fail(key, row)
 
 
 def property_table(plan: Plan, address: str) -> list[dict[str, Any]]:
@@ -233,15 +229,9 @@ def property_table(plan: Plan, address: str) -> list[dict[str, Any]]:
             continue
         number, subject = runs[row["run_key"]]
         rows.append((number, {**_shown(row, subject), **_literature(subject, row)}))
-    order = {name: rank for rank, name in enumerate(_property_order())}
+    order = {name: rank for rank, name in enumerate(PROPERTIES)}
     rows.sort(key=lambda item: (item[0], order.get(item[1]["property"], 99), item[1]["component"]))
     return [row for _, row in rows]
-
-
-def _property_order() -> tuple[str, ...]:
-    from polyomics.properties.registry import PROPERTIES
-
-    return tuple(PROPERTIES)
 
 
 def _shown(row: dict[str, Any], subject: Subject) -> dict[str, Any]:
@@ -255,7 +245,6 @@ def _literature(subject: Subject, row: dict[str, Any]) -> dict[str, Any]:
             deviation = None if row["value"] is None else 100.0 * (row["value"] / item.value - 1.0)
             return {"literature": item.value, "deviation_percent": deviation, "source": item.source}
     return {"literature": None, "deviation_percent": None, "source": ""}
-
 
 
 def lift_failures(path: str | Path, kind: str | None = None) -> dict[str, int]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,6 +12,8 @@ from polyomics.store import MarkerStore, open_store
 from polyomics.store import open as open_database
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from matplotlib.axes import Axes
 
     from polyomics.properties.records import Snapshot
@@ -52,7 +53,9 @@ def show_task(address: str, task: str, out: Path) -> dict[str, Any]:
     markers = MarkerStore(open_store(address, create=False))
     stages = [m for key in row["stage_keys"] if (m := markers.get(key)) is not None and m.stage in _SIMULATED]
     if not stages:
-        raise InputError("nothing of this task has been simulated yet", subject=row["task_key"], remedy="polyomics run FILE")
+        raise InputError(
+            "nothing of this task has been simulated yet", subject=row["task_key"], remedy="polyomics run FILE"
+        )
     out.mkdir(parents=True, exist_ok=True)
     title = f"{row['name'] or row['polymer']}, {row['T_K']:g} K"
     files = [_plot_records(markers, stages, title, out / f"{row['task_key'][:12]}-time.png")]
@@ -71,7 +74,9 @@ def show_task(address: str, task: str, out: Path) -> dict[str, Any]:
 def _find(address: str, task: str) -> dict[str, Any]:
     with open_database(address) as database:
         rows = database.sql("SELECT * FROM tasks ORDER BY polymer, T_K, replica").dicts()
-    found = [r for r in rows if r["task_key"].startswith(task)] or [r for r in rows if task in (r["name"], r["polymer"])]
+    found = [r for r in rows if r["task_key"].startswith(task)] or [
+        r for r in rows if task in (r["name"], r["polymer"])
+    ]
     if not found:
         names = ", ".join(sorted({r["name"] or r["polymer"] for r in rows})[:10])
         raise InputError(f"no task {task!r}", field="task", remedy=f"a task key, or one of {names}")
@@ -128,7 +133,14 @@ def _plot_cell(snapshot: Snapshot, title: str, path: Path) -> Path:
     wrapped = np.mod(snapshot.positions, snapshot.box)
     order = np.argsort(wrapped[:, 2])
     _draw(axes, snapshot, wrapped, order)
-    axes.set(xlim=(0, snapshot.box[0]), ylim=(0, snapshot.box[1]), aspect="equal", xlabel="x, nm", ylabel="y, nm", title=title)
+    axes.set(
+        xlim=(0, snapshot.box[0]),
+        ylim=(0, snapshot.box[1]),
+        aspect="equal",
+        xlabel="x, nm",
+        ylabel="y, nm",
+        title=title,
+    )
     figure.savefig(path, dpi=110)
     return path
 

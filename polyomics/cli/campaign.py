@@ -57,7 +57,9 @@ def validate(file: Path, form: str) -> None:
 
 @click.command()
 @click.argument("file", type=PATH)
-@click.option("--threads", type=click.IntRange(1), default=None, help="CPU threads per simulation; default: shared out.")
+@click.option(
+    "--threads", type=click.IntRange(1), default=None, help="CPU threads per simulation; default: shared out."
+)
 @click.option("--checkpoint-interval", type=click.FloatRange(0.1), default=60.0, show_default=True, help="Seconds.")
 @format_option()
 def run(file: Path, threads: int | None, checkpoint_interval: float, form: str) -> None:
@@ -67,9 +69,7 @@ def run(file: Path, threads: int | None, checkpoint_interval: float, form: str) 
     from polyomics.cli.progress import Display
     from polyomics.pipeline.execute import Settings
 
-    settings = Settings(
-        platform=read_campaign(file).platform, threads=threads, checkpoint_interval=checkpoint_interval
-    )
+    settings = Settings(platform=read_campaign(file).platform, threads=threads, checkpoint_interval=checkpoint_interval)
     with Display() as display:
         report = run_campaign(file, settings, display.observe)
     out = messages()
@@ -81,7 +81,10 @@ def run(file: Path, threads: int | None, checkpoint_interval: float, form: str) 
     if not report.computed:
         out.print("nothing to do: everything was computed before")
     print_rows(_brief(report.rows) if form == "table" else report.rows, form)
-    out.print(f'more: polyomics sql --store {report.store} "SELECT polymer, property, value, stderr, unit, quality FROM properties"')
+    out.print(
+        f"more: polyomics sql --store {report.store} "
+        '"SELECT polymer, property, value, stderr, unit, quality FROM properties"'
+    )
     if report.failure_class is not None:
         sys.exit(FAILURES[report.failure_class].exit_code)
 
@@ -95,7 +98,9 @@ def _brief(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 @click.command()
 @click.argument("file", type=PATH)
-@click.option("--class", "kind", type=click.Choice([k.value for k in FailureClass]), default=None, help="Only this class.")
+@click.option(
+    "--class", "kind", type=click.Choice([k.value for k in FailureClass]), default=None, help="Only this class."
+)
 @format_option()
 def retry(file: Path, kind: str | None, form: str) -> None:
     """Lift the standing failures of a campaign, so that the next run tries them again."""

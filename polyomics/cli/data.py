@@ -11,7 +11,9 @@ import click
 from polyomics.cli.output import format_option, messages, print_json, print_rows
 from polyomics.errors import FAILURES, FailureClass, InputError
 
-STORE = click.option("--store", default=None, help="Directory or s3:// address; default: the store in or above this folder.")
+STORE = click.option(
+    "--store", default=None, help="Directory or s3:// address; default: the store in or above this folder."
+)
 
 
 def find_store(given: str | None) -> str:

@@ -34,9 +34,7 @@ def type_(psmiles: tuple[str, ...], form: str) -> None:
     if form == "json":
         print_json(reports)
         return
-    rows = [
-        {"input": report["input"], **atom, "error": None} for report in reports for atom in report.get("atoms", ())
-    ]
+    rows = [{"input": report["input"], **atom, "error": None} for report in reports for atom in report.get("atoms", ())]
     rows += [{"input": report["input"], "error": report["error"]} for report in reports if report.get("error")]
     print_rows(rows, form, columns=("input", "index", "element", "type", "charge", "error"))
 
@@ -78,12 +76,40 @@ def doctor(form: str) -> None:
 def exit_codes(form: str) -> None:
     """The failure table."""
     rows = [
-        {"code": 0, "class": "done", "retry": False, "budget": "none", "meaning": "everything asked for is there", "remedy": ""},
-        {"code": 2, "class": "usage", "retry": False, "budget": "none", "meaning": "the command line is wrong", "remedy": "--help"},
-        {"code": 3, "class": "refused", "retry": False, "budget": "none", "meaning": "over budget, or preflight failed", "remedy": "as printed"},
+        {
+            "code": 0,
+            "class": "done",
+            "retry": False,
+            "budget": "none",
+            "meaning": "everything asked for is there",
+            "remedy": "",
+        },
+        {
+            "code": 2,
+            "class": "usage",
+            "retry": False,
+            "budget": "none",
+            "meaning": "the command line is wrong",
+            "remedy": "--help",
+        },
+        {
+            "code": 3,
+            "class": "refused",
+            "retry": False,
+            "budget": "none",
+            "meaning": "over budget, or preflight failed",
+            "remedy": "as printed",
+        },
     ]
     rows += [
-        {"code": rule.exit_code, "class": kind.value, "retry": rule.retry, "budget": rule.budget, "meaning": rule.meaning, "remedy": rule.remedy}
+        {
+            "code": rule.exit_code,
+            "class": kind.value,
+            "retry": rule.retry,
+            "budget": rule.budget,
+            "meaning": rule.meaning,
+            "remedy": rule.remedy,
+        }
         for kind, rule in FAILURES.items()
     ]
     print_rows(rows, form)

@@ -20,7 +20,9 @@ FORMATS = ("table", "json", "csv")
 
 def format_option(default: str = "table") -> Callable[[Any], Any]:
     """Return the ``--format table|json|csv`` option that every printing verb carries."""
-    return click.option("--format", "form", type=click.Choice(FORMATS), default=default, show_default=True, help="How to print.")
+    return click.option(
+        "--format", "form", type=click.Choice(FORMATS), default=default, show_default=True, help="How to print."
+    )
 
 
 def messages() -> Console:
@@ -48,7 +50,9 @@ def print_json(value: Any) -> None:
     click.echo(json.dumps(plain(value), indent=1))
 
 
-def print_rows(rows: Sequence[Mapping[str, Any]], form: str, *, columns: Sequence[str] | None = None, title: str = "") -> None:
+def print_rows(
+    rows: Sequence[Mapping[str, Any]], form: str, *, columns: Sequence[str] | None = None, title: str = ""
+) -> None:
     """Write rows to stdout.
 
     Parameters

@@ -1,4 +1,4 @@
-"""Stages after the simulation: ``cohesion`` (a branch from stored frames), ``estimate`` and ``combine`` (property rows)."""
+"""Stages after the simulation: ``cohesion`` (from stored frames), ``estimate``, ``run`` and ``combine``."""
 
 from __future__ import annotations
 
@@ -161,7 +161,10 @@ def describe_run(plan: StagePlan, context: Context) -> Output:
     level = "rejected" if not state.stationary else str(parameters["ceiling"])
     relaxation = ("end_vector_relaxation_ps", "end_vector_remaining", "internal_distance_slope", "msd_over_rg2")
     row = {
-        **{name: parameters[name] for name in ("run_key", "system_key", "polymer", "key", "protocol", "replica", "seed")},
+        **{
+            name: parameters[name]
+            for name in ("run_key", "system_key", "polymer", "key", "protocol", "replica", "seed")
+        },
         "name": context.labels.get("name", ""),
         "campaign": context.labels.get("campaign", ""),
         "T_K": parameters["temperature"],
@@ -198,7 +201,9 @@ def _estimate(data: Mapping[str, Any]) -> Estimate:
     return Estimate(**values)
 
 
-def _property_row(estimate: Estimate, state: RunState, plan: StagePlan, context: Context, dropped: int) -> dict[str, Any]:
+def _property_row(
+    estimate: Estimate, state: RunState, plan: StagePlan, context: Context, dropped: int
+) -> dict[str, Any]:
     parameters = plan.parameters
     quality = judge(estimate, state)
     spec = spec_of(estimate.property)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from rdkit import Chem
+from rdkit.Chem import Descriptors
 
 from polyomics.build import assembly_of, build_cell, cell_to_bytes, check_geometry, dyad_statistics
 from polyomics.build.system import SystemSpec
@@ -49,7 +51,7 @@ def unit(plan: StagePlan, context: Context) -> Output:
     else:
         topology = parse_molecule(smiles)
         charges = molecule_charges(topology, method, seed=seed)
-        key, mass = f"mol:{smiles}", 0.0
+        key, mass = f"mol:{smiles}", float(Descriptors.MolWt(Chem.MolFromSmiles(smiles)))
     row: dict[str, Any] = {
         "unit_key": plan.key,
         "key": key,
@@ -131,8 +133,19 @@ def check_configuration(cell: Cell) -> None:
             problems = check_geometry(topology, np.asarray(cell.positions[first:last]))
             if problems:
                 raise NumericsError(
-                    f"the geometry changed: {problems[0]}", subject=topology.name, remedy="another seed, or a smaller step"
+                    f"the geometry changed: {problems[0]}",
+                    subject=topology.name,
+                    remedy="another seed, or a smaller step",
                 )
 
 
-__all__ = ["assembly_of", "build", "charges_of", "check_configuration", "force_field_of", "species_charges", "tacticity", "unit"]
+__all__ = [
+    "assembly_of",
+    "build",
+    "charges_of",
+    "check_configuration",
+    "force_field_of",
+    "species_charges",
+    "tacticity",
+    "unit",
+]

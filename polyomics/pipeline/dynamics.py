@@ -291,7 +291,9 @@ def _blocks(fields: Mapping[str, Any], plan: StagePlan) -> int:
 
 def _cooling_rate(protocol: Protocol, plan: StagePlan) -> float | None:
     """Return the slowest cooling of the equilibration, K/ns; None where the temperature only jumps."""
-    segments = protocol.resolve(plan.parameters["temperature"], plan.parameters["pressure"]).stage("equilibrate").segments
+    segments = (
+        protocol.resolve(plan.parameters["temperature"], plan.parameters["pressure"]).stage("equilibrate").segments
+    )
     rates = [
         (s.temperature - s.temperature_end) / s.duration_ps * 1e3 for s in segments if s.temperature > s.temperature_end
     ]
@@ -324,7 +326,9 @@ def _thermo(plan: StagePlan, result: StageResult) -> bytes:
                 f"e_{term}": columns[f"energy_{term}"]
                 for term in ("bond", "angle", "proper", "improper", "nonbonded", "reciprocal")
             },
-            **{name: columns[name] for name in ("potential", "kinetic", "pressure_bar", "rg2", "end_vector", "centers")},
+            **{
+                name: columns[name] for name in ("potential", "kinetic", "pressure_bar", "rg2", "end_vector", "centers")
+            },
         },
     )
 

@@ -6,12 +6,13 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from polyomics.build.system import SystemSpec
 from polyomics.pipeline.keys import content_key, seed_from
-from polyomics.simulate.protocol import Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from polyomics.build.system import SystemSpec
+    from polyomics.simulate.protocol import Protocol
 
 BUILD_VERSION = 1
 UNIT_VERSION = 1
@@ -90,7 +91,14 @@ class Run:
     def key(self) -> str:
         """Identity of the run: of everything its numbers depend on, but the replica."""
         return content_key(
-            "run", self.system_key, self.force_field, self.charges, self.protocol.digest(), self.temperature, self.pressure, self.seed
+            "run",
+            self.system_key,
+            self.force_field,
+            self.charges,
+            self.protocol.digest(),
+            self.temperature,
+            self.pressure,
+            self.seed,
         )
 
     def replica(self, index: int) -> Task:

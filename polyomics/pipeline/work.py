@@ -1,4 +1,4 @@
-"""Doing a task: its simulation stages, its branches and estimates, and folding the replicas of a run into property rows."""
+"""Doing a task: simulation stages, branches, estimates; and folding the replicas of a run into property rows."""
 
 from __future__ import annotations
 

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from polyomics.campaign.run import prepare, validate
 
+if TYPE_CHECKING:
+    from pathlib import Path
+
 GOOD = '{psmiles: "*CCO*", name: good}'
 
 
 def campaign(polymers: str, rest: str = "") -> str:
-    return f"name: bad\nstore: ./store\nprotocol: quick\nsystem: {{chains: 8, atoms_per_chain: 90}}\npolymers: [{polymers}]\n{rest}\n"
+    head = "name: bad\nstore: ./store\nprotocol: quick\nsystem: {chains: 8, atoms_per_chain: 90}\n"
+    return f"{head}polymers: [{polymers}]\n{rest}\n"
 
 
 BAD_POLYMERS = {
