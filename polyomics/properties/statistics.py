@@ -18,9 +18,12 @@ from polyomics.properties.records import FloatArray
 MINIMUM_SAMPLES = 20.0
 """Fewer independent samples than this give no value, only a reason."""
 
-MEAN_SELECTION = 0.2
-FLUCTUATION_SELECTION = 0.45
+MEAN_SELECTION = 0.8
+FLUCTUATION_SELECTION = 1.5
 """Strengths of :func:`selection_factor`, calibrated on synthetic series (tests/properties/test_coverage.py)."""
+
+HEAVY_TAILS = 1.5
+"""A direct estimate of the variance this much above the Gaussian one (more than its noise) replaces it."""
 
 _ONE_SIGMA = 0.841344746
 """Upper quantile of the central 68.27 % interval."""
@@ -59,7 +62,7 @@ def selection_factor(n_eff: float, minimum: float, strength: float) -> float:
     Near the limit the reported series are those whose correlation was underestimated, so their plain errors are too
     small; the effect dies out well above the limit.
     """
-    return 1.0 + strength * (minimum / max(n_eff, minimum)) ** 2 if minimum > 0 else 1.0
+    return 1.0 + strength * (minimum / max(n_eff, minimum)) ** 4 if minimum > 0 else 1.0
 
 
 def mean_of(series: FloatArray, minimum: float = MINIMUM_SAMPLES) -> Sampled:
@@ -97,8 +100,9 @@ def function_of_fluctuations(series: FloatArray, formula: Function, minimum: flo
     The formula is linearised (delta method). The linear form has a part in the means and a quadratic part in the
     fluctuations; the summed correlation of the quadratic part follows from products of the covariance functions
     (Wick's theorem: fluctuations of a large cell are Gaussian), which at 20 samples is far less biased than
-    correlating the squares themselves. The larger of this and pymbar's direct estimate is used, so that heavier tails
-    are not missed. Covariances are corrected for the variance of the sample mean.
+    correlating the squares themselves. Where pymbar's direct estimate from the linear form is clearly larger, the tails
+    are heavier than Gaussian and it counts. Covariances are corrected for the variance of the sample mean, the value
+    for the curvature of the formula. A sum over some five inefficiencies has n_eff/5 degrees of freedom.
 
     Parameters
     ----------
@@ -124,11 +128,13 @@ def function_of_fluctuations(series: FloatArray, formula: Function, minimum: flo
     linear, quadratic = _gradient(scaled, covariance)
     variance, total = _wick(functions, ends, of_means, linear, quadratic)
     influence = unit @ linear + np.einsum("ia,ab,ib->i", unit, quadratic, unit)
-    direct, _ = statistical_inefficiency(influence)
-    total = max(total, variance * direct)
+    direct = float(np.var(influence)) * statistical_inefficiency(influence)[0]
+    total = direct if direct > HEAVY_TAILS * total else total
     n_eff = n * variance / total
-    stderr = math.sqrt(total / n) * selection_factor(n_eff, minimum, FLUCTUATION_SELECTION)
-    return Sampled(scaled(np.zeros(len(means)), covariance), stderr, n_eff)
+    factor = student_factor(n_eff / 5.0) * selection_factor(n_eff, minimum, FLUCTUATION_SELECTION)
+    stderr = math.sqrt(total / n) * factor
+    value = scaled(np.zeros(len(means)), covariance) - _curvature_bias(scaled, covariance) / n_eff
+    return Sampled(value, stderr, n_eff)
 
 
 def _gradient(formula: Function, covariance: FloatArray, step: float = 1e-4) -> tuple[FloatArray, FloatArray]:
@@ -144,6 +150,28 @@ def _gradient(formula: Function, covariance: FloatArray, step: float = 1e-4) -> 
             slope = (formula(zero, covariance + move) - formula(zero, covariance - move)) / (2 * step)
             quadratic[a, b] = quadratic[b, a] = slope if a == b else slope / 2.0
     return linear, quadratic
+
+
+def _curvature_bias(formula: Function, covariance: FloatArray, step: float = 1e-3) -> float:
+    """Return n_eff times the mean error of a curved formula of sampled covariances, to second order.
+
+    Covariances of n_eff Gaussian samples follow a Wishart distribution: in coordinates where the matrix is the identity
+    its diagonal elements vary by 2/n_eff and the others by 1/n_eff, independently. (This is the lost degree of freedom
+    of a residual variance, for one.)
+    """
+    d = len(covariance)
+    zero = np.zeros(d)
+    root = np.linalg.cholesky(covariance)
+    centre = formula(zero, covariance)
+    bias = 0.0
+    for a in range(d):
+        for b in range(a, d):
+            move = np.zeros((d, d))
+            move[a, b] = move[b, a] = step
+            move = root @ move @ root.T
+            second = (formula(zero, covariance + move) + formula(zero, covariance - move) - 2.0 * centre) / step**2
+            bias += second if a == b else 0.5 * second
+    return float(bias)
 
 
 def _wick(

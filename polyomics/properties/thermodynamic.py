@@ -14,6 +14,7 @@ from polyomics.properties.estimates import as_estimate, refusal
 from polyomics.properties.statistics import (
     MINIMUM_SAMPLES,
     Function,
+    Sampled,
     few_samples_reason,
     function_of_fluctuations,
     is_constant,
@@ -76,11 +77,18 @@ def fluctuations(records: Records, minimum: float = MINIMUM_SAMPLES) -> tuple[Es
     enthalpy = records.potential + records.kinetic + records.pressure * BAR_NM3 * volume
     series = np.stack([volume, enthalpy], axis=1)
     duration = duration_of(records)
-    formulas = _formulas(records.temperature, records.mass)
-    return tuple(
-        as_estimate(name, function_of_fluctuations(series, formulas[name], minimum), duration, minimum)
-        for name in FLUCTUATION_PROPERTIES
-    )
+    sampled = {
+        name: function_of_fluctuations(series, formula, minimum)
+        for name, formula in _formulas(records.temperature, records.mass).items()
+    }
+    sampled["bulk_modulus"] = _reciprocal(sampled["isothermal_compressibility"])
+    sampled["isentropic_bulk_modulus"] = _reciprocal(sampled["isentropic_compressibility"])
+    return tuple(as_estimate(name, sampled[name], duration, minimum) for name in FLUCTUATION_PROPERTIES)
+
+
+def _reciprocal(sampled: Sampled) -> Sampled:
+    value = 1.0 / sampled.value
+    return Sampled(value, sampled.stderr * value**2, sampled.n_eff)
 
 
 def _formulas(temperature: float, mass: float) -> dict[str, Function]:
@@ -112,8 +120,6 @@ def _formulas(temperature: float, mass: float) -> dict[str, Function]:
         "linear_expansion": lambda mean, cov: alpha(mean, cov) / 3.0,
         "isothermal_compressibility": kappa,
         "isentropic_compressibility": kappa_s,
-        "bulk_modulus": lambda mean, cov: 1.0 / kappa(mean, cov),
-        "isentropic_bulk_modulus": lambda mean, cov: 1.0 / kappa_s(mean, cov),
     }
 
 
