@@ -1,8 +1,7 @@
 """GAFF2 atom types of a molecule, by GAFF's own rules of aromaticity and conjugation.
 
-``atom_types(mol, *, fluorine_c3f=False)`` types a whole molecule, pair types included;
-``colour_period(types, residues, template_atoms)`` (module ``typing_colours``) tells from a typed oligomer whether one
-unit or two repeat along the chain.
+Pair types colour the whole molecule. In a chain numbered unit by unit the colours repeat after one unit or two (in
+polyacetylene: two); whoever stamps units compares the inner units of a typed oligomer to see which.
 """
 
 from __future__ import annotations
@@ -12,14 +11,12 @@ from typing import TYPE_CHECKING
 from rdkit import Chem
 
 from polyomics.errors import UnsupportedError
-from polyomics.forcefield.typing_colours import colour, colour_period
+from polyomics.forcefield.typing_colours import colour
 from polyomics.forcefield.typing_graph import typing_graph
 from polyomics.forcefield.typing_rules import base_type
 
 if TYPE_CHECKING:
     from polyomics.forcefield.typing_graph import TypingGraph
-
-__all__ = ["ELEMENTS", "atom_types", "colour_period"]
 
 ELEMENTS = frozenset({"H", "C", "N", "O", "F", "P", "S", "Cl", "Br", "I"})
 

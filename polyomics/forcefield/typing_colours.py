@@ -11,20 +11,16 @@ from __future__ import annotations
 from collections import deque
 from typing import TYPE_CHECKING
 
-import numpy as np
 from rdkit import Chem
 
-from polyomics.errors import UnsupportedError
 from polyomics.forcefield.typing_graph import DOUBLES, Bond
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from polyomics.forcefield.typing_graph import TypingGraph
-    from polyomics.polymer.topology import IntArray
 
 SECOND_NAMES = {"cc": "cd", "ce": "cf", "cg": "ch", "cp": "cq", "nc": "nd", "ne": "nf", "pc": "pd", "pe": "pf"}
-FIRST_NAMES = {second: first for first, second in SECOND_NAMES.items()}
 
 
 def colour(mol: Chem.Mol, graph: TypingGraph, types: Sequence[str]) -> tuple[str, ...]:
@@ -49,43 +45,6 @@ def colour(mol: Chem.Mol, graph: TypingGraph, types: Sequence[str]) -> tuple[str
             if signs[atom] != lowest:
                 coloured[atom] = SECOND_NAMES[types[atom]]
     return tuple(coloured)
-
-
-def colour_period(types: Sequence[str], residues: IntArray, template_atoms: IntArray) -> int:
-    """Return how many repeat units the colouring of a typed homopolymer chain takes to repeat: 1 or 2.
-
-    Parameters
-    ----------
-    types
-        Types of an oligomer of at least four units, atoms ordered unit by unit.
-    residues, template_atoms
-        As in ``Topology``, shape (n,); the outermost units are left out of the comparison.
-
-    Raises
-    ------
-    UnsupportedError
-        The inner units differ by more than the colouring: types depend on more than the neighbouring units.
-    """
-    inner = [_unit_types(types, residues, template_atoms, unit) for unit in range(1, int(residues.max()))]
-    if len(inner) < 2:
-        msg = "the period of a colouring needs an oligomer of at least four units"
-        raise ValueError(msg)
-    if all(unit == inner[0] for unit in inner):
-        return 1
-    plain = [{atom: FIRST_NAMES.get(name, name) for atom, name in unit.items()} for unit in inner]
-    alternating = all(one == other for one, other in zip(inner, inner[2:], strict=False))
-    if alternating and all(unit == plain[0] for unit in plain):
-        return 2
-    raise UnsupportedError(
-        "atom types do not repeat along the chain",
-        field="psmiles",
-        remedy="write the repeat unit longer, or split it at another bond",
-    )
-
-
-def _unit_types(types: Sequence[str], residues: IntArray, template_atoms: IntArray, unit: int) -> dict[int, str]:
-    atoms = np.flatnonzero((residues == unit) & (template_atoms >= 0))
-    return {int(template_atoms[atom]): types[int(atom)] for atom in atoms}
 
 
 def _linked(graph: TypingGraph, types: Sequence[str], atom: int) -> Iterator[tuple[int, bool]]:
