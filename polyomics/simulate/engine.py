@@ -27,7 +27,7 @@ AMU_PER_NM3_PER_G_CM3 = 602.214076
 CONSTRAINT_TOLERANCE = 1e-3
 _CONTROL_PS = 0.05  # ramps and compression act this often
 _REOPEN_SHRINK = 0.85  # PME's grid is chosen for the box at creation; a much smaller box deserves a new one
-_MINIMISER_ITERATIONS = 500  # enough to part overlapping atoms; dynamics does the rest
+_MINIMISER_ITERATIONS = 25  # per declared step: short, so that being asked to stop is noticed
 _VOLUME_STRAIN = 1e-3  # of the finite difference in the pressure from chain centres
 
 
@@ -129,21 +129,18 @@ class OpenMMEngine:
         start = self._start if state is None else Start.from_state(state)
         self._open(start)
         moving = start.velocities is not None and bool(np.any(start.velocities))
-        if segment.kind == "push_off" and done == 0:
-            self._minimise()
-            moving = False
         if segment.kind != "minimise" and not moving:
             self._draw_velocities()
 
     def relax(self) -> None:
         """Minimise the energy and draw new velocities: the remedy for a configuration that blew up."""
-        self._minimise()
+        self._minimise(10 * _MINIMISER_ITERATIONS)
         self._draw_velocities()
 
     def advance(self, steps: int) -> None:
         """Do declared steps of the open segment, adjusting temperature or box on the way."""
         if self._segment.kind == "minimise":
-            self._minimise()
+            self._minimise(steps * _MINIMISER_ITERATIONS)
             self._count(steps)
             return
         control = max(1, round(_CONTROL_PS * 1e3 / self._segment.step_fs))
@@ -223,9 +220,9 @@ class OpenMMEngine:
     def _draw_velocities(self) -> None:
         self._live.setVelocitiesToTemperature(self._segment.temperature, self._noise("velocities"))
 
-    def _minimise(self) -> None:
+    def _minimise(self, iterations: int) -> None:
         with _named_failures():
-            openmm.LocalEnergyMinimizer.minimize(self._live, 10.0, _MINIMISER_ITERATIONS)
+            openmm.LocalEnergyMinimizer.minimize(self._live, 10.0, iterations)
         self._live.setVelocities(np.zeros((len(self.cell.masses), 3)))
         self.whole()
 

@@ -18,8 +18,8 @@ class SegmentPlan:
     name
         For people and logs, for example ``larsen 3: npt``.
     kind
-        ``minimise`` (one declared step, no time), ``push_off`` (minimisation, then small steps under strong friction),
-        ``compress`` (NVT while the box shrinks to ``density``), ``nvt`` or ``npt``.
+        ``minimise`` (each declared step is a few iterations and takes no time), ``push_off`` (small steps under strong
+        friction, not recorded), ``compress`` (NVT while the box shrinks to ``density``), ``nvt`` or ``npt``.
     steps
         Declared number of steps.
     step_fs

@@ -43,7 +43,7 @@ def choose_platform(name: str = "auto", *, threads: int | None = None, device: i
     name
         ``auto`` takes the first of CUDA, HIP, OpenCL, CPU that computes forces here; or a platform's name.
     threads
-        CPU threads; default: OPENMM_CPU_THREADS if set, else all cores.
+        CPU threads; default: OPENMM_CPU_THREADS if set, else all cores this process may use.
     device
         Index of the GPU.
 
@@ -81,7 +81,8 @@ def _choice(name: str, threads: int | None, device: int | None) -> PlatformChoic
         if device is not None:
             properties["DeviceIndex"] = str(device)
     elif name == "CPU":
-        count = threads or int(os.environ.get("OPENMM_CPU_THREADS", "0")) or os.cpu_count() or 1
+        allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+        count = threads or int(os.environ.get("OPENMM_CPU_THREADS") or 0) or allowed or 1
         properties["Threads"] = str(count)
     return PlatformChoice(name, tuple(properties.items()))
 

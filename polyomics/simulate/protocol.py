@@ -31,6 +31,8 @@ LARSEN: tuple[tuple[float, float, float, float], ...] = (
     (5.0, 10.0, 0.0, 0.0),
 )
 
+MINIMISE = SegmentPlan("minimise", "minimise", 20, 0.0, 0.0, 0.0)
+
 
 class _Strict(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
@@ -303,13 +305,12 @@ class _State:
     def expand(self, step: Any) -> list[SegmentPlan]:
         match step:
             case Minimise():
-                return [SegmentPlan("minimise", "minimise", 1, 0.0, 0.0, 0.0)]
+                return [MINIMISE]
             case PushOff():
                 kelvin = self._kelvin(step.temperature)
                 steps = max(1, round(step.duration_ps * 1e3 / step.step_fs))
-                return [
-                    SegmentPlan("push-off", "push_off", steps, step.step_fs, kelvin, kelvin, friction=step.friction)
-                ]
+                small = SegmentPlan("push-off", "push_off", steps, step.step_fs, kelvin, kelvin, friction=step.friction)
+                return [MINIMISE, small]
             case Compress():
                 kelvin = self._kelvin(step.temperature)
                 return [

@@ -14,7 +14,7 @@ import openmm
 from polyomics.errors import Interrupted, NumericsError
 from polyomics.simulate.checkpoint import Checkpoint, CheckpointSink, NoCheckpoints
 from polyomics.simulate.engine import OpenMMEngine, Start
-from polyomics.simulate.frames import pack_frames, quantise
+from polyomics.simulate.frames import pack_frames, quantise, unpack_frames
 from polyomics.simulate.platform import choose_platform
 from polyomics.simulate.records import RecordBuffer, records_fields
 from polyomics.simulate.stop import never
@@ -290,7 +290,8 @@ class _Run:
         for interval in (every, self._m.frame_steps):
             if interval:
                 stops.append((done // interval + 1) * interval)
-        affordable = int(CHUNK_SECONDS / self._seconds_per_step) if self._seconds_per_step else 20
+        unknown = 1 if segment.kind == "minimise" else 20
+        affordable = int(CHUNK_SECONDS / self._seconds_per_step) if self._seconds_per_step else unknown
         size = max(1, min(min(stops) - done, affordable))
         before = self._clock()
         self._engine.advance(size)
@@ -348,16 +349,22 @@ class _Run:
         self._began = now
         progress = {
             "target": m.target, "attempt": m.attempt, "incidents": m.incidents, "frame_steps": m.frame_steps,
-            "blob_steps": [step for step, _ in m.blobs], "wall": m.wall, "resumed": m.resumed,
+            "blob_steps": [step for step, _ in m.blobs],
+            "frames_at": [frame[0] for frame in m.frames], "wall": m.wall, "resumed": m.resumed,
         }  # fmt: skip
         arrays = {f"record:{name}": column for name, column in m.records.arrays().items()}
-        if m.frames:
-            steps, times, boxes, ticks = zip(*m.frames, strict=True)
-            arrays |= {"frame:step": np.array(steps), "frame:time": np.array(times)}
-            arrays |= {"frame:box": np.array(boxes), "frame:ticks": np.array(ticks)}
+        packed = self._packed_frames()
+        if packed:
+            arrays["frames"] = np.frombuffer(packed, dtype=np.uint8)
         blobs = tuple(blob for _, blob in m.blobs)
         self._checkpoints.save(Checkpoint(self._digest, m.step, self._state, progress, arrays, blobs))
         self._saved_at = self._clock()
+
+    def _packed_frames(self) -> bytes | None:
+        if not self._m.frames:
+            return None
+        _, times, boxes, ticks = zip(*self._m.frames, strict=True)
+        return pack_frames(np.array(times), np.array(boxes), np.array(ticks))
 
     def _resume(self) -> None:
         saved = self._checkpoints.load()
@@ -366,9 +373,10 @@ class _Run:
         progress, arrays = saved.progress, saved.arrays
         columns = {name.removeprefix("record:"): a for name, a in arrays.items() if name.startswith("record:")}
         frames: list[Any] = []
-        if "frame:step" in arrays:
-            parts = (arrays[f"frame:{name}"] for name in ("step", "time", "box", "ticks"))
-            frames = [(int(s), float(t), b, x) for s, t, b, x in zip(*parts, strict=True)]
+        if "frames" in arrays:
+            kept = unpack_frames(arrays["frames"].tobytes())
+            ticks = quantise(kept.positions)
+            frames = list(zip(progress["frames_at"], kept.time.tolist(), kept.box, ticks, strict=True))
         self._m = _Memory(
             RecordBuffer(self._masses, columns), progress["target"], saved.step, progress["attempt"],
             list(progress["incidents"]), progress["frame_steps"], frames,
@@ -391,10 +399,6 @@ class _Run:
     def _result(self, verdict: bool | None) -> StageResult:
         m = self._m
         assert self._state is not None
-        frames = None
-        if m.frames:
-            _, times, boxes, ticks = zip(*m.frames, strict=True)
-            frames = pack_frames(np.array(times), np.array(boxes), np.array(ticks))
         wall = m.wall + self._clock() - self._began
         duration = self._duration()
         provenance = {
@@ -406,7 +410,7 @@ class _Run:
             self._state,
             tuple(m.blobs),
             m.records.arrays(),
-            frames,
+            self._packed_frames(),
             m.step,
             duration,
             verdict,

@@ -26,7 +26,9 @@ def liquid():
     """Twelve octane molecules near 0.66 g/cm3, relaxed for a few ps."""
     assembly, system, start = cell(12, 8)
     engine = OpenMMEngine(system, assembly, start, 1, CPU)
-    engine.open(segment("push_off", 400, step_fs=0.5, friction=10.0), 0, None, 0)
+    engine.open(segment("minimise", 10, step_fs=0.0), 0, None, 0)
+    engine.advance(10)
+    engine.open(segment("push_off", 400, step_fs=0.5, friction=10.0), 0, engine.snapshot(), 10)
     engine.advance(400)
     steps = 1500
     engine.open(segment("compress", steps, density=0.66, friction=5.0), 0, engine.snapshot(), 400)
@@ -249,7 +251,9 @@ def test_overlapping_atoms_are_pushed_apart():
     rng = np.random.default_rng(4)
     positions = start.positions + np.repeat(rng.uniform(-0.4, 0.4, size=(12, 3)), topology.n_atoms, axis=0)
     engine = OpenMMEngine(system, assembly, Start(positions, start.box), 1, CPU)
-    engine.open(segment("push_off", 1000, step_fs=0.5, friction=10.0), 0, None, 0)
+    engine.open(segment("minimise", 20, step_fs=0.0), 0, None, 0)
+    engine.advance(20)
+    engine.open(segment("push_off", 1000, step_fs=0.5, friction=10.0), 0, engine.snapshot(), 20)
     engine.advance(1000)
     assert np.isfinite(engine.observe()["potential"])
     assert len(shape) == topology.n_atoms == len(parameters(topology).masses)
