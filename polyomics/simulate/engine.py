@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 import openmm
 
-from polyomics.errors import InputError, NumericsError, ResourceError
+from polyomics.errors import InputError, NumericsError, PlatformError, ResourceError
 from polyomics.forcefield.interface import FORCE_GROUPS
 from polyomics.forcefield.system import check_barostat, check_molecules
 from polyomics.simulate.cell_map import CellMap
@@ -338,4 +338,6 @@ def _named_failures() -> Iterator[None]:
             ) from error
         if "memory" in text.lower():
             raise ResourceError(f"OpenMM stopped: {text}") from error
+        if any(name in text for name in ("CUDA", "OpenCL", "HIP")):
+            raise PlatformError(f"OpenMM stopped: {text}", field="platform", remedy="polyomics doctor") from error
         raise

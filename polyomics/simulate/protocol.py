@@ -167,7 +167,12 @@ class Sample(_Strict):
 
 
 class Dynamics(_Strict):
-    """NVT block at the mean density under so weak a friction that diffusion is not disturbed."""
+    """NVT block at the mean density under so weak a coupling that diffusion is not disturbed.
+
+    Langevin friction of at most 0.01/ps: it slows a centre of mass by that share of the melt's own friction, which is
+    of the order of 1 to 100/ps, and still carries off the drift of the integrator. A Nosé-Hoover chain would do as
+    well, but its variables are not in a portable State; the cell's own drift is taken out of the records.
+    """
 
     duration_ps: float = Field(gt=0)
     friction: float = Field(default=0.01, gt=0, le=0.01, description="1/ps")
