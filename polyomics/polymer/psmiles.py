@@ -66,8 +66,9 @@ def parse(text: str) -> RepeatUnit:
     core = repeat_core(text)
     canonical = certificate(core)
     full = Chem.AddHs(core)
-    stars = [atom.GetIdx() for atom in full.GetAtoms() if atom.GetAtomicNum() == 0]
-    real = [atom.GetIdx() for atom in full.GetAtoms() if atom.GetAtomicNum() != 0]
+    numbers = [atom.GetAtomicNum() for atom in core.GetAtoms()]
+    stars = [index for index, number in enumerate(numbers) if number == 0]
+    real = [index for index in range(full.GetNumAtoms()) if index not in stars]
     return RepeatUnit(
         text=text,
         mol=Chem.RenumberAtoms(full, real + stars),

@@ -18,6 +18,9 @@ MAX_ATOMS = 500
 _MAX_TEXT = 5000
 _SHOWN = 300
 _STAR = rdqueries.AtomNumEqualsQueryAtom(0)
+_STAR_SPELLINGS = (_STAR, Chem.AtomFromSmarts("[#58,#90]"), Chem.AtomFromSmarts("[3#1]"))
+_CHARGED = Chem.AtomFromSmarts("[!+0]")
+_RADICAL = rdqueries.NumRadicalElectronsGreaterQueryAtom(0)
 _PLAIN_BONDS = frozenset(
     {Chem.BondType.SINGLE, Chem.BondType.DOUBLE, Chem.BondType.TRIPLE, Chem.BondType.AROMATIC},
 )
@@ -131,17 +134,11 @@ def _mark_stars(mol: Chem.Mol) -> None:
     They carry isotope labels 1 and 2, without which RDKit would see two equal neighbours on a backbone atom and drop
     its stereo mark.
     """
-    atoms = list(mol.GetAtoms())
-    numbers = [a.GetAtomicNum() for a in atoms]
-    found = [a for a, z in zip(atoms, numbers, strict=True) if z == 0]
-    found = found or [a for a, z in zip(atoms, numbers, strict=True) if z in (58, 90)]
-    found = found or [a for a, z in zip(atoms, numbers, strict=True) if z == 1 and a.GetIsotope() == 3]
+    found = next((atoms for kind in _STAR_SPELLINGS if (atoms := list(mol.GetAtomsMatchingQuery(kind)))), [])
     for label, atom in enumerate(found, start=1):
         atom.SetAtomicNum(0)
         atom.SetIsotope(label)
         atom.SetNoImplicit(True)
-    for atom in atoms:
-        atom.SetAtomMapNum(0)
 
 
 def _check_fragments(mol: Chem.Mol, source: _Source) -> None:
@@ -191,20 +188,33 @@ def _validated(mol: Chem.Mol, source: _Source) -> Chem.Mol:
         raise source.outside(f"{odd[0].name.lower()} bond", "use single, double, triple or aromatic bonds")
     if mol.GetNumHeavyAtoms() > MAX_ATOMS:
         raise source.too_large(mol.GetNumHeavyAtoms())
-    try:
-        Chem.SanitizeMol(mol)
-    except Chem.MolSanitizeException as error:
-        raise source.wrong(f"impossible chemistry: {error}", "check valences and aromatic rings") from error
-    _check_electrons(atoms, source)
-    total = mol.GetNumAtoms() - numbers.count(0) + sum(atom.GetTotalNumHs() for atom in atoms)
+    _sanitise(mol, source)
+    _check_electrons(mol, source)
+    total = len(numbers) - numbers.count(0) + sum(atom.GetTotalNumHs() for atom in atoms)
     if total > MAX_ATOMS:
         raise source.too_large(total)
     if any(mark in source.text for mark in "@/\\"):
         Chem.AssignStereochemistry(mol, cleanIt=True, force=True)
-    for atom, z in zip(atoms, numbers, strict=True):
-        if z == 0:
-            atom.SetIsotope(0)
+    for star in mol.GetAtomsMatchingQuery(_STAR):
+        star.SetIsotope(0)
+    if ":" in source.text:
+        for atom in atoms:
+            atom.SetAtomMapNum(0)
     return _with_implicit_h(mol) if 1 in numbers else mol
+
+
+def _sanitise(mol: Chem.Mol, source: _Source) -> None:
+    try:
+        Chem.SanitizeMol(mol)
+        kekule = Chem.Mol(mol)
+        if "#" in source.text or ":" in source.text:
+            # RDKit lets a triple bond in an aromatic ring and an aromatic bond outside one pass: the Kekulé form tells.
+            Chem.Kekulize(kekule, clearAromaticFlags=True)
+            kekule.UpdatePropertyCache(strict=True)
+    except Chem.MolSanitizeException as error:
+        raise source.wrong(f"impossible chemistry: {error}", "check valences and aromatic rings") from error
+    if ":" in source.text and any(b.GetBondType() == Chem.BondType.AROMATIC for b in kekule.GetBonds()):
+        raise source.wrong("impossible chemistry: aromatic bond outside a ring", "write a single or a double bond")
 
 
 def _with_implicit_h(mol: Chem.Mol) -> Chem.Mol:
@@ -223,8 +233,8 @@ def _check_elements(numbers: list[int], source: _Source) -> None:
         raise source.outside(f"element {names} is not supported", "use only H C N O F P S Cl Br I")
 
 
-def _check_electrons(atoms: list[Chem.Atom], source: _Source) -> None:
-    charged = [(atom, atom.GetFormalCharge()) for atom in atoms if atom.GetFormalCharge()]
+def _check_electrons(mol: Chem.Mol, source: _Source) -> None:
+    charged = [(atom, atom.GetFormalCharge()) for atom in mol.GetAtomsMatchingQuery(_CHARGED)]
     net = sum(charge for _, charge in charged)
     if net:
         raise source.outside(f"net charge {net:+d}: charged units are not computed", "give the neutral form")
@@ -234,8 +244,7 @@ def _check_electrons(atoms: list[Chem.Atom], source: _Source) -> None:
                 f"ionic: {atom.GetSymbol()}{charge:+d} without an opposite charge on a bonded atom",
                 "give the neutral form; nitro, N-oxide, diazo and azide groups are accepted",
             )
-    radical = next((atom for atom in atoms if atom.GetNumRadicalElectrons()), None)
-    if radical is not None:
+    for radical in mol.GetAtomsMatchingQuery(_RADICAL):
         raise source.outside(
             f"radical: unpaired electrons on {radical.GetSymbol()} (atom {radical.GetIdx() + 1} of the text)",
             "saturate the valence with H",

@@ -50,6 +50,8 @@ REFUSED = {
     "{[$]CC[$]}": "not readable",
     "*C(C)(C)(C)C*": "impossible chemistry",
     "*c1cccc1*": "impossible chemistry",
+    "*c1ccc(*)#cc1": "impossible chemistry",
+    "*CC(*)OC#C(:C)C": "impossible chemistry",
     "*C([2H])C*": "isotope",
     "*[13CH2]C*": "isotope",
     "*N->C*": "bond",
