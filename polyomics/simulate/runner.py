@@ -240,7 +240,7 @@ class _Run:
                 assert self._state is not None
                 self._m.blobs.append((self._m.step, self._state))
                 self._save()
-            verdict = judge(self._m.records.arrays()) if judge else None
+            verdict = bool(judge(self._m.records.arrays())) if judge else None
             if verdict is not False or self._m.target >= self._plan.limit_steps:
                 return self._result(verdict)
             self._extend()
