@@ -1,7 +1,7 @@
 """Identity keys per second on the PI1070 list, beside RDKit reading and canonicalising the same strings.
 
-Run: ``python benchmarks/identity_keys.py [CSV] [--column psmiles]``. Times are CPU seconds of one core, the best of three
-passes, so that other work on the machine counts as little as possible.
+Run: ``python benchmarks/identity_keys.py [CSV] [--column psmiles]``. Times are CPU seconds of one core, the best of
+three passes, so that other work on the machine counts as little as possible.
 """
 
 from __future__ import annotations
