@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 import pytest
 from poly_generator import block_unit, respelled, ring_unit
 from poly_reference import Judge, periodic, same_polymer
+from rdkit import Chem
 
 from polyomics.polymer import certificate, key_of, parse, repeat_core
 
@@ -40,6 +41,22 @@ UNEQUAL = [
     ("*OC(=O)c1ccc(cc1)C(=O)OCC*", "*C(=O)Oc1ccc(cc1)OC(=O)CC*"),
     ("*C=C*", "*CC*"),
     ("*C(=O)OCC*", "*C(=O)OCCC(=O)OC*"),
+]
+
+STEREO = [
+    "[1*]C[C@H](C)[2*]",
+    "[1*][C@H](C)[2*]",
+    "[1*]O[C@H](C)C([2*])=O",
+    "[1*][C@H]1CC[C@H]([2*])CC1",
+    "[1*][C@H]1CC[C@@H]([2*])CC1",
+    "[1*]/C=C/[C@H](C)[2*]",
+    "[1*]/C=C\\[C@H](C)[2*]",
+    "[1*]C[C@H](C)[C@@H](Cl)O[2*]",
+    "[1*]C[C@@H](C)[C@@H](Cl)O[2*]",
+    "[1*]C/C(C)=C/C[2*]",
+    "[1*]C/C(C)=C\\C[2*]",
+    "[1*]O[C@@H]1[C@@H](CO)O[C@@H]([2*])[C@H](O)[C@H]1O",
+    "[1*]O[C@@H]1[C@@H](CO)O[C@H]([2*])[C@H](O)[C@H]1O",
 ]
 
 FROZEN = {
@@ -156,6 +173,23 @@ def test_stereo_is_dropped_by_default_and_kept_on_request():
     assert cis != trans
     assert certificate(repeat_core("*/C=C/CC*"), stereo=True) == trans
     assert certificate(repeat_core("*[C@H](C)*"), stereo=True) == certificate(repeat_core("*[C@@H](C)*"), stereo=True)
+
+
+@pytest.mark.parametrize("text", STEREO)
+def test_with_stereo_a_certificate_does_not_depend_on_the_order_of_atoms(text):
+    mol = Chem.MolFromSmiles(text)
+    order = list(range(mol.GetNumAtoms()))
+    writings = {text}
+    rng = random.Random(text)
+    for _ in range(25):
+        rng.shuffle(order)
+        writings.add(Chem.MolToSmiles(Chem.RenumberAtoms(mol, order), canonical=False))
+    assert len(writings) > 3
+    assert len({certificate(repeat_core(writing), stereo=True) for writing in writings}) == 1
+
+
+def test_with_stereo_all_these_are_different():
+    assert len({certificate(repeat_core(text), stereo=True) for text in STEREO}) == len(STEREO)
 
 
 def test_keys_do_not_depend_on_the_process():
