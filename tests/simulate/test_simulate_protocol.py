@@ -44,6 +44,8 @@ def test_radonpy_has_the_published_lengths_and_settings():
     )
     assert {s.temperature for s in larsen} == {600.0, 300.0}
     assert plan.stage("sample").duration_ps == pytest.approx(5000.0)
+    # 2.02 + 1.56 + 5 million steps, as published; the twenty more are pieces of the minimisation.
+    assert plan.steps == 2_020_000 + 1_560_000 + 5_000_000 + 20
     options = protocol.system_options()
     assert (options.nonbonded.cutoff, options.nonbonded.switch) == (1.2, 0.8)
     assert not options.nonbonded.dispersion_correction
