@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 PROPERTY_COLUMNS = tuple(column.name for column in PROPERTIES.columns if column.name != "fact_id")
 
 _PLAIN = ("stages", "files", "series", "thermo", "retries")  # one row per statement already
+_WIDE_SUFFIXES = {"": "value", "_stderr": "stderr", "_quality": "quality"}
 _NEWEST = ("polymers", "systems", "units", "campaigns", "attempts")
 
 
@@ -115,11 +116,15 @@ FROM task LEFT JOIN progress ON progress.task_key = task.task_key"""
 def _wide(main: str, wide: Sequence[tuple[str, str]]) -> str:
     """One row per polymer, temperature, pressure and protocol: of several runs, the one with most behind it."""
     columns = ""
+    taken = {"polymer", "key", "name", "t_k", "p_pa", "protocol"}
     for name, component in wide:
         label = f"{name}_{component}" if component else name
+        while taken & {(label + suffix).lower() for suffix in _WIDE_SUFFIXES}:  # SQL names ignore case
+            label += "_"
         where = f"FILTER (WHERE property = {literal(name)} AND component = {literal(component)})"
-        for suffix, value in (("", "value"), ("_stderr", "stderr"), ("_quality", "quality")):
+        for suffix, value in _WIDE_SUFFIXES.items():
             columns += f",\n    max({value}) {where} AS {identifier(label + suffix)}"
+            taken.add((label + suffix).lower())
     return f"""WITH best AS (
     SELECT * FROM {main}properties WHERE value IS NOT NULL QUALIFY row_number() OVER (
         PARTITION BY polymer, T_K, P_Pa, protocol, property, component
