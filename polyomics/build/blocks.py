@@ -1,0 +1,256 @@
+"""Libraries of conformers of repeat units and end groups: the rigid blocks that chains are grown from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+from rdkit import Chem
+from rdkit.Chem import rdDistGeom, rdForceFieldHelpers, rdMolTransforms
+
+from polyomics.build.context import Context, Graph, copy_written_stereo, cut_context
+from polyomics.build.potential import Typing, dihedrals
+from polyomics.build.rotors import find_rotors, sample_rotors
+from polyomics.build.stereo import UnitStereo, handedness, tag_for, unit_stereo
+from polyomics.errors import NumericsError
+
+if TYPE_CHECKING:
+    from polyomics.polymer.topology import FloatArray, IntArray, Topology
+
+LIBRARY_SEED = 20_260_101
+_EMBEDDINGS = 6
+
+
+@dataclass(frozen=True, eq=False)
+class Block:
+    """Conformers of a group of atoms between two links; the last two rows are the linked atoms before and after it.
+
+    Coordinates are in the entry frame: origin at the first atom of the block, x along the link from the atom before,
+    the next backbone atom in the upper half of the xy plane.
+
+    Parameters
+    ----------
+    points
+        Å, shape (m, n + 2, 3).
+    frames
+        Exit frames in entry coordinates, rows x, y, z: x along the link to the atom after, the previous backbone atom in
+        the upper half of the xy plane, shape (m, 3, 3).
+    radius, depth
+        Van der Waals minimum distance (Å) and depth (kcal/mol) of each row, shape (n + 2,).
+    from_entry, to_exit
+        Bonds from the atom before, and to the atom after, for each row, shape (n + 2,).
+    path
+        Rows of the backbone: atom before, first, ..., last, atom after.
+    """
+
+    points: FloatArray
+    frames: FloatArray
+    radius: FloatArray
+    depth: FloatArray
+    from_entry: IntArray
+    to_exit: IntArray
+    path: IntArray
+
+    @property
+    def n_atoms(self) -> int:
+        """Atoms of the block itself."""
+        return self.points.shape[1] - 2
+
+    @property
+    def span(self) -> int:
+        """Bonds from the atom before to the last atom of the block."""
+        return len(self.path) - 2
+
+
+def mirrored(block: Block) -> Block:
+    """Return the mirror image of all conformers of ``block``."""
+    return framed(replace(block, points=block.points * np.array([1.0, 1.0, -1.0])))
+
+
+def merged(one: Block, two: Block) -> Block:
+    """Return the conformers of both blocks."""
+    return replace(
+        one, points=np.concatenate([one.points, two.points]), frames=np.concatenate([one.frames, two.frames])
+    )
+
+
+def unit_block(graph: Graph, residue: int, signs: tuple[int, ...], size: int) -> Block:
+    """Return a library of conformers of a repeat unit, sampled at 450 K in the middle of a chain.
+
+    Parameters
+    ----------
+    graph
+        An oligomer with neighbours on both sides of the residue.
+    residue
+        Which one.
+    signs
+        Wanted handedness of its backbone centres.
+    size
+        Number of conformers.
+    """
+    topology = graph.topology
+    unit = topology.units[int(topology.sequence[residue])]
+    stereo = unit_stereo(unit)
+    atoms = unit_atoms(topology, residue)
+    before, after = linked_atoms(graph, atoms)
+    path = [before, *(atoms[k] for k in stereo.path), after]
+    context = cut_context(graph, [*atoms, before, after])
+    copy_written_stereo(context, unit.mol, atoms, before, after)
+    _set_signs(context, stereo, atoms, path, signs)
+    planar = [(*path[p.position : p.position + 4], 180.0 if p.trans else 0.0) for p in stereo.planar]
+    planar = [p for p in planar if len(p) == 5]
+    rows = [*atoms, before, after]
+    points = _embed(context, planar)[:, [context.index[a] for a in rows]]
+    points = points[_has_signs(points, stereo, signs)]
+    if not len(points):
+        raise NumericsError(
+            "no conformer has the wanted configuration", subject=unit.text, field="tacticity", remedy="check stereo marks"
+        )
+    frozen = {frozenset(p[1:3]) for p in planar}
+    return _sampled(graph, context, rows, path, frozen, points, size)
+
+
+def cap_block(graph: Graph, which: str, size: int) -> Block:
+    """Return conformers of an end group: a block with a link on one side only.
+
+    Parameters
+    ----------
+    graph
+        A chain carrying the end groups.
+    which
+        ``head`` or ``tail``.
+    size
+        Number of conformers.
+    """
+    topology = graph.topology
+    n, (n_head, n_tail) = topology.n_atoms, topology.caps
+    atoms = list(range(n_head)) if which == "head" else list(range(n - n_tail, n))
+    inside = set(atoms)
+    root, link = next((i, j) for i in atoms for j in graph.near[i] if j not in inside)
+    context = cut_context(graph, [*atoms, link])
+    rows = [*atoms, link, link]
+    points = _embed(context, [])[:, [context.index[a] for a in rows]]
+    # The missing link is a point that only orients the frames: at the root's first neighbour in the group, if any.
+    partner = next((i for i in graph.near[root] if i in inside), None)
+    missing = len(atoms) + (0 if which == "head" else 1)
+    centre, linked = points[:, rows.index(root)], points[:, rows.index(link)]
+    points[:, missing] = 2.0 * centre - linked if partner is None else points[:, rows.index(partner)]
+    path = [len(atoms), rows.index(root), len(atoms) + 1]
+    block = _sampled(graph, context, rows, [link, root, link], set(), points, size)
+    depth = block.depth.copy()
+    depth[missing] = 0.0
+    return framed(replace(block, depth=depth, path=np.array(path, dtype=np.int64)))
+
+
+def unit_atoms(topology: Topology, residue: int) -> list[int]:
+    """Return the atoms of a residue without cap atoms, in template order."""
+    return [int(i) for i in np.flatnonzero((topology.residues == residue) & (topology.template_atoms >= 0))]
+
+
+def linked_atoms(graph: Graph, atoms: list[int]) -> tuple[int, int]:
+    """Return the atoms before and after a unit; chains are stored head to tail, so the former has the lower index."""
+    inside = set(atoms)
+    before, after = sorted(j for i in atoms for j in graph.near[i] if j not in inside)
+    return before, after
+
+
+def _set_signs(context: Context, stereo: UnitStereo, atoms: list[int], path: list[int], signs: tuple[int, ...]) -> None:
+    for centre, sign in zip(stereo.centres, signs, strict=True):
+        target = context.mol.GetAtomWithIdx(context.index[atoms[centre.atom]])
+        order = [a.GetIdx() for a in target.GetNeighbors()]
+        around = path[centre.position], path[centre.position + 2], atoms[centre.substituent], atoms[centre.other]
+        target.SetChiralTag(tag_for(order, *(context.index[a] for a in around), sign))
+
+
+def _has_signs(points: FloatArray, stereo: UnitStereo, signs: tuple[int, ...]) -> FloatArray:
+    """Return which conformers (rows: unit, atom before, atom after) have the wanted handedness, shape (m,)."""
+    n = points.shape[1] - 2
+    path = [n, *stereo.path, n + 1]
+    good = np.ones(len(points), dtype=bool)
+    for centre, sign in zip(stereo.centres, signs, strict=True):
+        around = path[centre.position], centre.atom, path[centre.position + 2], centre.substituent
+        good &= handedness(*(points[:, a] for a in around)) * sign > 0
+    return good
+
+
+def _embed(context: Context, planar: list[tuple[int, ...]]) -> FloatArray:
+    """Return relaxed conformers of the fragment in Å, shape (m, atoms, 3), planar bonds (i, j, k, l, degrees) kept."""
+    mol = Chem.Mol(context.mol)
+    settings = rdDistGeom.ETKDGv3()
+    settings.randomSeed = LIBRARY_SEED
+    count = _EMBEDDINGS if mol.GetNumAtoms() < 80 else _EMBEDDINGS // 2
+    found = list(rdDistGeom.EmbedMultipleConfs(mol, count, settings))
+    if not found:
+        settings.useRandomCoords = True
+        found = list(rdDistGeom.EmbedMultipleConfs(mol, count, settings))
+    if not found:
+        raise NumericsError("no conformer could be embedded", subject=Chem.MolToSmiles(Chem.RemoveHs(mol)))
+    for conformer in mol.GetConformers():
+        for *quad, degrees in planar:
+            rdMolTransforms.SetDihedralDeg(conformer, *(context.index[a] for a in quad), float(degrees))
+    if rdForceFieldHelpers.MMFFHasAllMoleculeParams(mol):
+        rdForceFieldHelpers.MMFFOptimizeMoleculeConfs(mol, maxIters=200)
+    elif rdForceFieldHelpers.UFFHasAllMoleculeParams(mol):
+        rdForceFieldHelpers.UFFOptimizeMoleculeConfs(mol, maxIters=200)
+    points = np.stack([conformer.GetPositions() for conformer in mol.GetConformers()])
+    good = np.ones(len(points), dtype=bool)
+    for *quad, degrees in planar:
+        angle = dihedrals(points, np.array([[context.index[a] for a in quad]]))[:, 0]
+        good &= np.cos(angle - np.deg2rad(degrees)) > 0.7
+    if not good.any():
+        raise NumericsError("no conformer keeps its planar bonds", subject=Chem.MolToSmiles(Chem.RemoveHs(mol)))
+    return np.asarray(points[good], dtype=np.float64)
+
+
+def _sampled(
+    graph: Graph,
+    context: Context,
+    rows: list[int],
+    path: list[int],
+    frozen: set[frozenset[int]],
+    points: FloatArray,
+    size: int,
+) -> Block:
+    typing = Typing(context.mol)
+    sizes = np.array([typing.size(context.index[a]) for a in rows], dtype=np.float64)
+    radius, depth = sizes[:, 0], sizes[:, 1]
+    rotors = find_rotors(graph, context, typing, rows, path[1], frozen, (radius, depth))
+    rng = np.random.default_rng(LIBRARY_SEED)
+    members = set(rows)
+    before, after = (graph.distances([a], members) for a in (path[0], path[-1]))
+    last = len(rows) - 1
+    return framed(
+        Block(
+            points=sample_rotors(points, rotors, size, rng),
+            frames=np.zeros((0, 3, 3)),
+            radius=radius,
+            depth=depth,
+            from_entry=np.array([before[a] for a in rows], dtype=np.int64),
+            to_exit=np.array([after[a] for a in rows], dtype=np.int64),
+            path=np.array([last - 1, *(rows.index(a) for a in path[1:-1]), last], dtype=np.int64),
+        )
+    )
+
+
+def framed(block: Block) -> Block:
+    """Return ``block`` with its conformers in their entry frames, and the exit frames that follow."""
+    path = block.path
+    origin = block.points[:, path[1]]
+    entry = frames_along(origin - block.points[:, path[0]], block.points[:, path[2]] - origin)
+    points = np.einsum("mij,mnj->mni", entry, block.points - origin[:, None])
+    last = points[:, path[-2]]
+    return replace(block, points=points, frames=frames_along(points[:, path[-1]] - last, points[:, path[-3]] - last))
+
+
+def frames_along(axis: FloatArray, reference: FloatArray) -> FloatArray:
+    """Return right-handed frames (rows x, y, z), shape (m, 3, 3): x along ``axis``, ``reference`` in the upper xy half.
+
+    Where the two are parallel (alkynes, nitriles, lone atoms) any y perpendicular to x will do.
+    """
+    x = axis / np.linalg.norm(axis, axis=-1, keepdims=True)
+    y = reference - np.sum(reference * x, axis=-1, keepdims=True) * x
+    flat = np.linalg.norm(y, axis=-1) < 0.05
+    y[flat] = np.cross(x[flat], np.eye(3)[np.argmin(np.abs(x[flat]), axis=-1)])
+    y = y / np.linalg.norm(y, axis=-1, keepdims=True)
+    return np.stack([x, y, np.cross(x, y)], axis=1)
