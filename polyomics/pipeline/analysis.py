@@ -143,6 +143,7 @@ def combine(plan: StagePlan, context: Context) -> Output:
     state = RunState(
         stationary=bool(resting),
         relaxed=all(states[index].relaxed for index in used),
+        resolved=all(states[index].resolved for index in used),
         state="glass" if any(states[index].state == "glass" for index in used) else "equilibrated",
         ceiling=ceiling,
     )
@@ -158,7 +159,9 @@ def describe_run(plan: StagePlan, context: Context) -> Output:
     """Return the row of table ``runs`` of one replica: its state, verdict and history."""
     parameters, outputs = plan.parameters, context.inputs["sample"].outputs
     state = state_of(context.inputs["sample"])
-    level = "rejected" if not state.stationary else str(parameters["ceiling"])
+    level = "rejected" if not state.stationary else "accepted" if state.resolved else "provisional"
+    if level == "accepted":
+        level = str(parameters["ceiling"])
     relaxation = ("end_vector_relaxation_ps", "end_vector_remaining", "internal_distance_slope", "msd_over_rg2")
     row = {
         **{
@@ -171,7 +174,7 @@ def describe_run(plan: StagePlan, context: Context) -> Output:
         "P_Pa": parameters["pressure"] * BAR,
         "state": state.state,
         "quality": level,
-        "reasons": [f"not stationary: {reason}" for reason in outputs["reasons"]],
+        "reasons": [*(f"not stationary: {reason}" for reason in outputs["reasons"]), *outputs["unresolved"]],
         "stage_version": plan.version,
         "n_atoms": outputs["n_atoms"],
         "steps": outputs["steps"],
@@ -191,6 +194,7 @@ def state_of(sampled: Marker) -> RunState:
         stationary=bool(outputs["stationary"]),
         relaxed=bool(outputs["relaxed"]),
         state=classify_state(outputs["temperature"], None, bool(outputs["relaxed"])),
+        resolved=not outputs["unresolved"],
     )
 
 

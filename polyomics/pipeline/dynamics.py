@@ -112,6 +112,7 @@ def sample(plan: StagePlan, context: Context) -> Output:
             "stationary": verdict.stationary,
             "relaxed": verdict.relaxed,
             "reasons": list(verdict.reasons),
+            "unresolved": list(verdict.unresolved),
             "numbers": {name: _finite(value) for name, value in verdict.numbers.items()},
             "cooling_rate_K_per_ns": before.outputs["cooling_rate_K_per_ns"],
             "tacticity": before.outputs["tacticity"],

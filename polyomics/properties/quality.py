@@ -43,6 +43,7 @@ class Rule:
 RULES: tuple[Rule, ...] = (
     Rule("no_value", "rejected", "no value"),
     Rule("not_stationary", "rejected", "not stationary"),
+    Rule("drift_unresolved", "provisional", "too noisy to show that density and energy rest within 0.3 %"),
     Rule("protocol_ceiling", "provisional", "the protocol is too short for more than provisional values"),
     Rule(SINGLE_GLASS, "provisional", "a glass with one replica: the error bar excludes its history"),
     Rule("glass", "provisional", "chains of a glass keep the shape they were given", ("structural",)),
@@ -66,12 +67,15 @@ class RunState:
         ``equilibrated`` or ``glass``.
     ceiling
         Best quality the protocol can give (``quick``: provisional).
+    resolved
+        Whether drifts were measured to their relative limit.
     """
 
     stationary: bool
     relaxed: bool
     state: str
     ceiling: str = "accepted"
+    resolved: bool = True
 
 
 @dataclass(frozen=True)
@@ -92,6 +96,8 @@ def facts_of(estimate: Estimate, run: RunState) -> frozenset[str]:
         facts.add("large_error")
     if not run.stationary:
         facts.add("not_stationary")
+    if not run.resolved:
+        facts.add("drift_unresolved")
     if not run.relaxed:
         facts.add("unrelaxed")
     if run.state == "glass":

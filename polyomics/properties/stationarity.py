@@ -79,12 +79,16 @@ class Verdict:
         Every number measured, binding and advisory, by name; NaN where it could not be measured.
     relaxed
         Whether the end-to-end vectors relaxed within the run (advisory; decides on ``equilibrated``).
+    unresolved
+        Drifts above their relative limit that noise explains: a small cell fluctuates by more than the limit, so the
+        run neither drifts nor is shown to rest to that precision. Such a run is at best provisional.
     """
 
     stationary: bool
     reasons: tuple[str, ...]
     numbers: dict[str, float]
     relaxed: bool
+    unresolved: tuple[str, ...] = ()
 
 
 def assess(records: Records, snapshot: Snapshot, limits: Limits = LIMITS) -> Verdict:
@@ -104,47 +108,40 @@ def assess(records: Records, snapshot: Snapshot, limits: Limits = LIMITS) -> Ver
         The limits.
     """
     numbers: dict[str, float] = {}
-    reasons = drift_reasons(records, limits, numbers)
+    reasons: list[str] = []
+    unresolved: list[str] = []
+    for name, drift in drifts(records).items():
+        numbers[f"{name}_drift"] = drift.change if drift else math.nan
+        numbers[f"{name}_drift_error"] = drift.error if drift else math.nan
+        reasons += _drifting(name, drift, limits)
+        unresolved += _unresolved(name, drift, limits)
     reasons += _configuration_reasons(snapshot, limits, numbers)
     relaxed = _advisory(records, snapshot, numbers)
-    return Verdict(not reasons, tuple(reasons), numbers, relaxed)
+    return Verdict(not reasons, tuple(reasons), numbers, relaxed, tuple(unresolved))
 
 
-def drift_reasons(records: Records, limits: Limits = LIMITS, numbers: dict[str, float] | None = None) -> list[str]:
-    """Return why density and energy still drift, empty where they do not: what a longer run can cure.
-
-    Parameters
-    ----------
-    records
-        As in :func:`assess`.
-    limits
-        The limits.
-    numbers
-        Receives the drifts and their errors, relative.
-    """
-    energy = records.potential + records.kinetic
-    thermal = 0.5 * records.n_degrees * BOLTZMANN * records.temperature
-    density = 1.0 / volumes(records)
-    series = {
-        "density": (density, float(np.mean(density))),
-        "energy": (energy, max(abs(float(np.mean(energy))), thermal)),
-    }
-    reasons: list[str] = []
-    for name, (values, scale) in series.items():
-        drift = drift_of(values, scale)
-        if numbers is not None:
-            numbers[f"{name}_drift"] = drift.change if drift else math.nan
-            numbers[f"{name}_drift_error"] = drift.error if drift else math.nan
-        reasons += _drift_reasons(name, drift, limits)
-    return reasons
-
-
-def drift_of(series: FloatArray, scale: float) -> Drift | None:
-    """Return the drift over the last half of a series, or None where it is too short or not finite.
+def drifts(records: Records) -> dict[str, Drift | None]:
+    """Return the drift of density and total energy over the last half of a run; None where it cannot be measured.
 
     The scale of the energy is its mean or the thermal energy, whichever is larger, since the zero of a force field's
     energy is arbitrary.
     """
+    energy = records.potential + records.kinetic
+    thermal = 0.5 * records.n_degrees * BOLTZMANN * records.temperature
+    density = 1.0 / volumes(records)
+    return {
+        "density": drift_of(density, float(np.mean(density))),
+        "energy": drift_of(energy, max(abs(float(np.mean(energy))), thermal)),
+    }
+
+
+def drift_reasons(records: Records, limits: Limits = LIMITS) -> list[str]:
+    """Return why density and energy still drift, empty where they do not: what a longer run can cure."""
+    return [reason for name, drift in drifts(records).items() for reason in _drifting(name, drift, limits)]
+
+
+def drift_of(series: FloatArray, scale: float) -> Drift | None:
+    """Return the drift over the last half of a series, or None where it is too short or not finite."""
     quarter = len(series) // 4
     if quarter < _SHORTEST_QUARTER or not np.all(np.isfinite(series)):
         return None
@@ -155,24 +152,26 @@ def drift_of(series: FloatArray, scale: float) -> Drift | None:
     return Drift((after.value - before.value) / scale, math.hypot(before.stderr, after.stderr) / scale)
 
 
-def _drift_reasons(name: str, drift: Drift | None, limits: Limits) -> list[str]:
+def _drifting(name: str, drift: Drift | None, limits: Limits) -> list[str]:
     if drift is None:
         return [f"{name}: records too few or not finite"]
     size = abs(drift.change)
-    if size == 0.0:
+    if size == 0.0 or size < limits.drift_errors * drift.error:
         return []
-    reasons = []
-    if size >= limits.drift_errors * drift.error:
-        reasons.append(
-            f"{name} drifts by {drift.change:+.2%} over the last half, {size / max(drift.error, 1e-300):.1f} standard "
-            f"errors (limit {limits.drift_errors:g})"
-        )
-    if size >= limits.drift_relative:
-        noise = f"; its own noise is {drift.error:.2%}" if drift.error > 0.5 * limits.drift_relative else ""
-        reasons.append(
-            f"{name} differs by {drift.change:+.2%} within the last half (limit {limits.drift_relative:.2%}){noise}"
-        )
-    return reasons
+    return [
+        f"{name} drifts by {drift.change:+.2%} over the last half, {size / max(drift.error, 1e-300):.1f} standard "
+        f"errors (limit {limits.drift_errors:g})"
+    ]
+
+
+def _unresolved(name: str, drift: Drift | None, limits: Limits) -> list[str]:
+    """Say where noise hides whether the drift is below its limit: no sign of drift, and no proof of rest either."""
+    if drift is None or abs(drift.change) < limits.drift_relative or _drifting(name, drift, limits):
+        return []
+    return [
+        f"{name} differs by {drift.change:+.2%} within the last half, within its noise of {drift.error:.2%}: "
+        f"rest is not shown to {limits.drift_relative:.2%}"
+    ]
 
 
 def _configuration_reasons(snapshot: Snapshot, limits: Limits, numbers: dict[str, float]) -> list[str]:
