@@ -12,30 +12,32 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from polyomics.build import build_command as build
+    from polyomics.build import build_command as build_polymer
     from polyomics.campaign.run import run_campaign as run
     from polyomics.campaign.run import validate
     from polyomics.campaign.show import show_task as show
     from polyomics.forcefield import type_report as types
     from polyomics.polymer import describe
-    from polyomics.store import open, publish, verify
     from polyomics.store.address import open_store
+    from polyomics.store.catalog import publish
+    from polyomics.store.sql import open
+    from polyomics.store.verify import verify
 
 __version__ = "0.1.0"
 
-__all__ = ["build", "describe", "open", "open_store", "publish", "run", "show", "types", "validate", "verify"]
+__all__ = ["build_polymer", "describe", "open", "open_store", "publish", "run", "show", "types", "validate", "verify"]
 
 _HOMES = {
-    "build": ("polyomics.build", "build_command"),
+    "build_polymer": ("polyomics.build", "build_command"),
     "describe": ("polyomics.polymer", "describe"),
-    "open": ("polyomics.store", "open"),
-    "open_store": ("polyomics.store", "open_store"),
-    "publish": ("polyomics.store", "publish"),
+    "open": ("polyomics.store.sql", "open"),
+    "open_store": ("polyomics.store.address", "open_store"),
+    "publish": ("polyomics.store.catalog", "publish"),
     "run": ("polyomics.campaign.run", "run_campaign"),
     "show": ("polyomics.campaign.show", "show_task"),
     "types": ("polyomics.forcefield", "type_report"),
     "validate": ("polyomics.campaign.run", "validate"),
-    "verify": ("polyomics.store", "verify"),
+    "verify": ("polyomics.store.verify", "verify"),
 }
 
 

@@ -15,7 +15,8 @@ from polyomics.pipeline.execute import Progress, Settings, StageFailed
 from polyomics.pipeline.work import run_stage, run_task
 from polyomics.simulate.platform import choose_platform
 from polyomics.simulate.stop import stop_on_signals
-from polyomics.store import MarkerStore, open_store
+from polyomics.store.address import open_store
+from polyomics.store.markers import MarkerStore
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence

@@ -14,8 +14,10 @@ from polyomics.forcefield.charges import METHODS
 from polyomics.pipeline.keys import content_key
 from polyomics.pipeline.work import DEFAULT_RECIPE, estimate_plan, finish_run, possible
 from polyomics.properties.registry import PROPERTIES
-from polyomics.store import MarkerStore, open_store, publish
-from polyomics.store import open as open_database
+from polyomics.store.address import open_store
+from polyomics.store.catalog import publish
+from polyomics.store.markers import MarkerStore
+from polyomics.store.sql import open as open_database
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

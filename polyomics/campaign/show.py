@@ -8,8 +8,9 @@ import numpy as np
 
 from polyomics.errors import InputError
 from polyomics.pipeline.dynamics import snapshots_of, thermo_columns
-from polyomics.store import MarkerStore, open_store
-from polyomics.store import open as open_database
+from polyomics.store.address import open_store
+from polyomics.store.markers import MarkerStore
+from polyomics.store.sql import open as open_database
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -39,8 +39,8 @@ def find_store(given: str | None) -> str:
 @format_option()
 def sql(query: str | None, store: str | None, at: str | None, stats: bool, form: str) -> None:
     """Query the published results; without a query, a shell."""
-    from polyomics.store import open as open_database
     from polyomics.store.shell import shell
+    from polyomics.store.sql import open as open_database
 
     address = find_store(store)
     if query is None:
@@ -77,8 +77,8 @@ def show(task: str, store: str | None, out: Path | None, form: str) -> None:
 @format_option()
 def publish(store: str, rebuild: bool, form: str) -> None:
     """Fold finished stages into a new snapshot of the catalog."""
-    from polyomics.store import open_store
-    from polyomics.store import publish as fold
+    from polyomics.store.address import open_store
+    from polyomics.store.catalog import publish as fold
 
     print_rows([fold(open_store(store, create=False), rebuild)], form)
 
@@ -88,8 +88,8 @@ def publish(store: str, rebuild: bool, form: str) -> None:
 @format_option()
 def verify(store: str, form: str) -> None:
     """Check that markers, files and catalog agree."""
-    from polyomics.store import open_store
-    from polyomics.store import verify as examine
+    from polyomics.store.address import open_store
+    from polyomics.store.verify import verify as examine
 
     result = examine(open_store(store, create=False))
     if form == "json":
