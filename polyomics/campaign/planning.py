@@ -248,9 +248,11 @@ def _subject(entry: PolymerEntry, file: CampaignFile, protocol: Protocol, force_
         )
     else:
         unit = canonical_unit(entry.psmiles)
-        degree = section.degree_of_polymerization or degree_for_atoms(
-            unit, section.atoms_per_chain or DEFAULT_ATOMS_PER_CHAIN, section.end_groups
-        )
+        if section.degree_of_polymerization is not None:
+            # Counted in units as written: twenty of *CC* are forty of the primitive *C*.
+            degree = section.degree_of_polymerization * round(parse(entry.psmiles).mass / unit.mass)
+        else:
+            degree = degree_for_atoms(unit, section.atoms_per_chain or DEFAULT_ATOMS_PER_CHAIN, section.end_groups)
         component = Component(
             units=(UnitShare(psmiles=unit.text, key=unit.key),),
             tacticity=section.tacticity,
