@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING
+from functools import cache
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from scipy.fft import irfft, next_fast_len, rfft
@@ -69,6 +70,11 @@ def statistical_inefficiency(series: FloatArray) -> tuple[float, int]:
 
 
 def _pymbar_inefficiency(series: FloatArray) -> float:
+    return float(_pymbar_timeseries().statistical_inefficiency(series))
+
+
+@cache
+def _pymbar_timeseries() -> Any:
     # pymbar announces itself through the log on import; an estimate is no place for that
     logger = logging.getLogger("pymbar")
     level = logger.level
@@ -77,7 +83,7 @@ def _pymbar_inefficiency(series: FloatArray) -> float:
         from pymbar import timeseries
     finally:
         logger.setLevel(level)
-    return float(timeseries.statistical_inefficiency(series))
+    return timeseries
 
 
 def long_run(functions: FloatArray) -> tuple[FloatArray, NDArray[np.int64]]:
@@ -98,4 +104,4 @@ def long_run(functions: FloatArray) -> tuple[FloatArray, NDArray[np.int64]]:
     pairs = np.maximum(ends[:, None], ends[None, :])
     summed = 2.0 * np.cumsum(functions, axis=0) - functions[0]
     matrix = np.take_along_axis(summed, (pairs - 1)[None], axis=0)[0]
-    return matrix * np.vectorize(short_series_factor)(pairs, n), ends
+    return matrix * (1.0 + (2 * pairs - 1) / n), ends

@@ -6,7 +6,7 @@ Two cases: the mean of a series, and a smooth function of means and covariances 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -94,47 +94,61 @@ def is_constant(series: FloatArray) -> bool:
     return bool(np.ptp(series) <= 1e-12 * np.max(np.abs(series)))
 
 
-def function_of_fluctuations(series: FloatArray, formula: Function, minimum: float = MINIMUM_SAMPLES) -> Sampled:
-    """Return a smooth function of means and covariances of correlated series with its 68.27 % half width.
+def functions_of_fluctuations(
+    series: FloatArray, formulas: Mapping[str, Function], minimum: float = MINIMUM_SAMPLES
+) -> dict[str, Sampled]:
+    """Return smooth functions of means and covariances of correlated series with their 68.27 % half widths, by name.
 
-    The formula is linearised (delta method). The linear form has a part in the means and a quadratic part in the
+    A formula is linearised (delta method). The linear form has a part in the means and a quadratic part in the
     fluctuations; the summed correlation of the quadratic part follows from products of the covariance functions
     (Wick's theorem: fluctuations of a large cell are Gaussian), which at 20 samples is far less biased than
     correlating the squares themselves. Where pymbar's direct estimate from the linear form is clearly larger, the tails
     are heavier than Gaussian and it counts. Covariances are corrected for the variance of the sample mean, the value
-    for the curvature of the formula. A sum over some five inefficiencies has n_eff/5 degrees of freedom.
+    for the curvature of the formula. A sum over some six inefficiencies has n_eff/6 degrees of freedom.
 
     Parameters
     ----------
     series
         Shape (n, d), none of them constant.
-    formula
-        The function; it is evaluated near the sample values only.
+    formulas
+        The functions; they are evaluated near the sample values only.
     minimum
         As in :func:`mean_of`.
     """
     n = len(series)
-    scales = series.std(axis=0)
-    means = series.mean(axis=0)
+    scales, means = series.std(axis=0), series.mean(axis=0)
     unit = (series - means) / scales
     functions = covariances(unit)
     summed, ends = long_run(functions)
     of_means = np.clip(summed / n, -0.5, 0.5)
     covariance = functions[0] + of_means
+    square = np.outer(scales, scales)
+    found = {}
+    for name, formula in formulas.items():
+        scaled = _Scaled(formula, means, scales, square)
+        linear, quadratic = _gradient(scaled, covariance)
+        variance, total = _wick(functions, ends, of_means, linear, quadratic)
+        influence = unit @ linear + np.einsum("ia,ia->i", unit @ quadratic, unit)
+        direct = float(np.var(influence)) * statistical_inefficiency(influence)[0]
+        total = direct if direct > HEAVY_TAILS * total else total
+        n_eff = n * variance / total
+        factor = student_factor(n_eff / 6.0) * selection_factor(n_eff, minimum, FLUCTUATION_SELECTION)
+        value = scaled(np.zeros(len(means)), covariance) - _curvature_bias(scaled, covariance) / n_eff
+        found[name] = Sampled(value, math.sqrt(total / n) * factor, n_eff)
+    return found
 
-    def scaled(shift: FloatArray, matrix: FloatArray) -> float:
-        return formula(means + scales * shift, matrix * np.outer(scales, scales))
 
-    linear, quadratic = _gradient(scaled, covariance)
-    variance, total = _wick(functions, ends, of_means, linear, quadratic)
-    influence = unit @ linear + np.einsum("ia,ab,ib->i", unit, quadratic, unit)
-    direct = float(np.var(influence)) * statistical_inefficiency(influence)[0]
-    total = direct if direct > HEAVY_TAILS * total else total
-    n_eff = n * variance / total
-    factor = student_factor(n_eff / 5.0) * selection_factor(n_eff, minimum, FLUCTUATION_SELECTION)
-    stderr = math.sqrt(total / n) * factor
-    value = scaled(np.zeros(len(means)), covariance) - _curvature_bias(scaled, covariance) / n_eff
-    return Sampled(value, stderr, n_eff)
+@dataclass(frozen=True, eq=False)
+class _Scaled:
+    """A formula of series of zero mean and unit variance."""
+
+    formula: Function
+    means: FloatArray
+    scales: FloatArray
+    square: FloatArray
+
+    def __call__(self, shift: FloatArray, matrix: FloatArray) -> float:
+        return self.formula(self.means + self.scales * shift, matrix * self.square)
 
 
 def _gradient(formula: Function, covariance: FloatArray, step: float = 1e-4) -> tuple[FloatArray, FloatArray]:
@@ -161,7 +175,8 @@ def _curvature_bias(formula: Function, covariance: FloatArray, step: float = 1e-
     """
     d = len(covariance)
     zero = np.zeros(d)
-    root = np.linalg.cholesky(covariance)
+    values, vectors = np.linalg.eigh(covariance)
+    root = vectors * np.sqrt(np.maximum(values, 0.0))
     centre = formula(zero, covariance)
     bias = 0.0
     for a in range(d):

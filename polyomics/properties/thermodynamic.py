@@ -16,7 +16,7 @@ from polyomics.properties.statistics import (
     Function,
     Sampled,
     few_samples_reason,
-    function_of_fluctuations,
+    functions_of_fluctuations,
     is_constant,
     mean_of,
 )
@@ -77,10 +77,7 @@ def fluctuations(records: Records, minimum: float = MINIMUM_SAMPLES) -> tuple[Es
     enthalpy = records.potential + records.kinetic + records.pressure * BAR_NM3 * volume
     series = np.stack([volume, enthalpy], axis=1)
     duration = duration_of(records)
-    sampled = {
-        name: function_of_fluctuations(series, formula, minimum)
-        for name, formula in _formulas(records.temperature, records.mass).items()
-    }
+    sampled = functions_of_fluctuations(series, _formulas(records.temperature, records.mass), minimum)
     sampled["bulk_modulus"] = _reciprocal(sampled["isothermal_compressibility"])
     sampled["isentropic_bulk_modulus"] = _reciprocal(sampled["isentropic_compressibility"])
     return tuple(as_estimate(name, sampled[name], duration, minimum) for name in FLUCTUATION_PROPERTIES)

@@ -60,9 +60,9 @@ def self_diffusion(records: Records, minimum: float = MINIMUM_SAMPLES) -> Estima
     """Return the self-diffusion coefficient of the chain centres, m²/s: slope of their mean squared displacement / 6.
 
     A value is given only where the motion is diffusive: the displacement passes the mean squared radius of gyration
-    (a chain has left its own volume; entangled or caged motion is subdiffusive before that) at less than half of the
-    longest lag used, and beyond that lag the exponent of the displacement is 1 within 0.1 or two standard errors.
-    Otherwise the estimate is refused with the flag ``caged``.
+    (a chain has left its own volume; entangled or caged motion is subdiffusive before that) within an eighth of the
+    run, and from there to four times that lag, where the slope is fitted, the exponent of the displacement is 1 within
+    0.1 or two standard errors. Otherwise the estimate is refused with the flag ``caged``.
 
     The error is the spread over chains (and over blocks of time where chains are few). The value holds for this cell:
     no hydrodynamic size correction (Yeh and Hummer, J. Phys. Chem. B 108 (2004) 15873) is applied, which the condition
@@ -99,7 +99,7 @@ def _window(msd: FloatArray, rg2: float) -> Window | str:
     first = int(beyond[0]) + 1
     if 2 * first > last:
         return f"caged: chains left their own volume only after {first} of the {last} records that can be used"
-    return Window(first, last)
+    return Window(first, min(last, max(4 * first, 10)))
 
 
 def _fitted(name: str, records: Records, window: Window, minimum: float) -> Estimate:
