@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import polyomics
+from tiny_campaign import polyomics
 
 from polyomics.campaign.local import labels_of
 from polyomics.campaign.run import prepare, store_address
