@@ -215,24 +215,17 @@ def _flat_bonds(
 
     As in indole, a five-membered ring fused to a six-membered one does not count, although its atoms stay planar.
     """
-    pure = {atom for ring, kind in zip(rings, ring_classes, strict=True) if kind is RingClass.PURE for atom in ring}
-    memberships = Counter(
-        atom
-        for ring, kind in zip(rings, ring_classes, strict=True)
-        if kind in (RingClass.PURE, RingClass.PLANAR)
-        for atom in ring
-    )
+    kinds = zip(rings, ring_classes, strict=True)
+    flat = [(ring, kind) for ring, kind in kinds if kind in (RingClass.PURE, RingClass.PLANAR)]
+    memberships = Counter(atom for ring, _ in flat for atom in ring)
     fused = {atom for ring in rings if len(ring) == 6 for atom in ring if memberships[atom] > 1}
-    planar = {
-        atom
-        for ring, kind in zip(rings, ring_classes, strict=True)
-        if kind is RingClass.PLANAR and not (len(ring) == 5 and fused.intersection(ring))
-        for atom in ring
-    }
+    indole_like = {ring for ring in rings if len(ring) == 5 and fused.intersection(ring)}
+    pure = {atom for ring, kind in flat if kind is RingClass.PURE for atom in ring}
+    planar = {atom for ring, kind in flat if kind is RingClass.PLANAR and ring not in indole_like for atom in ring}
     for ring in rings:
         if len(ring) in (5, 6) and (pure | planar).issuperset(ring):
             for i, j in combinations(ring, 2):
-                if j in neighbours[i] and any({i, j} <= flat for flat in (pure, planar)):
+                if j in neighbours[i] and ({i, j} <= pure or {i, j} <= planar):
                     yield i, j
 
 
@@ -241,8 +234,9 @@ def _bond_kinds(
 ) -> tuple[dict[int, Bond], ...]:
     plain = {1: Bond.SINGLE, 2: Bond.DOUBLE, 3: Bond.TRIPLE}
     kinds = [{other: plain[order] for other, order in row.items()} for row in neighbours]
+    in_flat_ring = {Bond.SINGLE: Bond.RING_SINGLE, Bond.DOUBLE: Bond.RING_DOUBLE}
     for i, j in flat:
-        kinds[i][j] = kinds[j][i] = Bond.RING_DOUBLE if neighbours[i][j] == 2 else Bond.RING_SINGLE
+        kinds[i][j] = kinds[j][i] = in_flat_ring.get(kinds[i][j], kinds[i][j])
     for atom, row in enumerate(neighbours):
         terminal = [other for other in row if numbers[other] in (8, 16) and len(neighbours[other]) == 1]
         nitro = numbers[atom] == 7 and len(terminal) > 1
