@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from polyomics.build.library import Library, Link
     from polyomics.polymer.topology import FloatArray, IntArray
 
-FAR_SCALE = 0.8
+FAR_SCALE = 0.65
 """Sizes of atoms more than ``_LOCAL`` bonds apart are scaled by this: enough to prevent overlap and threading, little
 enough that chains keep the dimensions of a melt, where excluded volume is screened."""
 _LOCAL = 8

@@ -1,0 +1,95 @@
+"""The build itself: place, relax, check, and begin again with a derived seed where a check fails."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from polyomics.build.dyads import check_geometry
+from polyomics.build.place import place_molecules
+from polyomics.build.relax import relax
+from polyomics.build.spearing import speared_rings
+from polyomics.errors import NumericsError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from polyomics.build.cell import Cell
+    from polyomics.build.system import SystemSpec
+    from polyomics.forcefield.interface import ChargeSet, ForceField
+
+_ATTEMPTS = 5
+
+
+def build_cell(
+    spec: SystemSpec,
+    force_field: ForceField,
+    charges: Sequence[Sequence[ChargeSet]],
+    seed: int,
+    seconds: dict[str, float] | None = None,
+) -> Cell:
+    """Return a cell of distinct molecules at the start density, minimised and sound.
+
+    Sound means: no pair of atoms four or more bonds apart below 2.0 Å (1.5 Å if one is a polar H), bonds within 0.15 Å
+    of their rest lengths, no bond through a ring of up to eight atoms, double bonds, amides and written stereocentres
+    as they should be. A cell that is not is built again with a seed derived from ``seed``.
+
+    Parameters
+    ----------
+    spec
+        What is in the cell and how dense it is at first.
+    force_field
+        Minimises the energy.
+    charges
+        For each species its charge sets, as for ``ForceField.parametrise``.
+    seed
+        Everything random follows from it; the same seed gives the same bits on one machine.
+    seconds
+        If given, wall seconds per phase are added to it.
+
+    Raises
+    ------
+    polyomics.errors.InputError
+        The description cannot be built.
+    polyomics.errors.NumericsError
+        Five attempts failed; the last reason is given.
+    """
+    spent = {} if seconds is None else seconds
+    reason = ""
+    for attempt in range(_ATTEMPTS):
+        rng = np.random.default_rng([seed, attempt])
+        try:
+            mark = time.perf_counter()
+            cell = place_molecules(spec, rng)
+            spent["growth"] = spent.get("growth", 0.0) + time.perf_counter() - mark
+            mark = time.perf_counter()
+            cell = relax(cell, force_field, charges)
+            spent["relaxation"] = spent.get("relaxation", 0.0) + time.perf_counter() - mark
+        except NumericsError as error:
+            reason = str(error)
+            continue
+        mark = time.perf_counter()
+        reason = defect(cell)
+        spent["checks"] = spent.get("checks", 0.0) + time.perf_counter() - mark
+        if not reason:
+            return cell
+    raise NumericsError(
+        f"no sound cell in {_ATTEMPTS} attempts; the last: {reason}",
+        subject=spec.components[0].units[0].psmiles,
+        remedy="another seed, or a lower start density",
+    )
+
+
+def defect(cell: Cell) -> str:
+    """Return the first topological or stereochemical defect of a cell in words, empty if there is none."""
+    speared = speared_rings(cell)
+    if speared:
+        return f"{len(speared)} bonds pass through rings"
+    starts = cell.assembly.molecule_starts()
+    for topology, first, last in zip(cell.assembly.molecules(), starts, starts[1:], strict=False):
+        problems = check_geometry(topology, cell.positions[first:last])
+        if problems:
+            return problems[0]
+    return ""
