@@ -40,6 +40,8 @@ class ChargeSet:
         Last unit then tail cap, shape (n_unit + n_tail_cap,); sums to zero. Empty for a small molecule.
     spread
         Largest standard deviation of a middle charge over conformers, e; None where the method has none.
+    note
+        What a person should know about how they were made, such as a shortened context; mostly empty.
     """
 
     method: str
@@ -47,6 +49,7 @@ class ChargeSet:
     middle: FloatArray
     tail: FloatArray
     spread: float | None = None
+    note: str = ""
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 
 import numpy as np
@@ -11,7 +12,6 @@ from rdkit import Chem
 from polyomics.errors import InputError, PlatformError, UnsupportedError
 from polyomics.forcefield.charges import (
     METHODS,
-    ChargeMethod,
     charge_set_from_json,
     charge_set_to_json,
     molecule_charges,
@@ -188,6 +188,22 @@ def test_a_charge_set_survives_json():
         assert np.array_equal(getattr(back, name), getattr(charges, name))
 
 
+@pytest.mark.parametrize("ends", [("*[H]", "*[H]"), ("*C", "*O")])
+def test_a_unit_too_large_for_its_method_is_charged_between_small_groups(monkeypatch, ends):
+    unit = parse("*OCCOC(=O)c1ccc(cc1)C(*)=O")
+    whole = unit_charges(unit, "gasteiger", ends)
+    monkeypatch.setitem(METHODS, "gasteiger", dataclasses.replace(METHODS["gasteiger"], most_heavy_atoms=10))
+    cut = unit_charges(unit, "gasteiger", ends)
+    assert "small groups" in cut.note
+    assert not whole.note
+    for name in ("head", "middle", "tail"):
+        ours, reference = getattr(cut, name), getattr(whole, name)
+        assert ours.shape == reference.shape
+        assert abs(ours.sum()) < 1e-12
+        assert np.abs(ours - reference).max() < 0.03
+    assert np.ptp(cut.middle[[7, 8, 10, 11]]) < 1e-12
+
+
 def test_unknown_methods_and_bad_caps_are_refused_by_name():
     unit = parse("*CCO*")
     with pytest.raises(InputError, match=r"\*CCO\*: charges: unknown charge method 'resp2'.*gasteiger"):
@@ -203,16 +219,8 @@ def test_an_atom_without_parameters_is_refused_by_name():
 
 def test_a_method_that_is_not_installed_names_its_extra(monkeypatch):
     present = METHODS["resp"]
-    absent = ChargeMethod(
-        present.name,
-        present.version,
-        present.cost,
-        present.needs,
-        present.context_heavy_atoms,
-        present.context_bonds,
-        lambda: "PySCF is not installed: install the extra 'qm' (pip install 'polyomics[qm]')",
-        present.compute,
-    )
+    reason = "PySCF is not installed: install the extra 'qm' (pip install 'polyomics[qm]')"
+    absent = dataclasses.replace(present, available=lambda: reason)
     monkeypatch.setitem(METHODS, "resp", absent)
     with pytest.raises(PlatformError, match=r"charges resp: PySCF is not installed.*remedy: install the extra 'qm'"):
         unit_charges(parse("*CCO*"), "resp")

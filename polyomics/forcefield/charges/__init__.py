@@ -5,7 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from polyomics.forcefield.charges.methods import METHODS, ChargeMethod, charge_method
-from polyomics.forcefield.charges.oligomer import capped_oligomer, oligomer_of_topology, units_around
+from polyomics.forcefield.charges.oligomer import (
+    capped_oligomer,
+    oligomer_of_topology,
+    unit_between_groups,
+    units_around,
+)
 from polyomics.forcefield.charges.rows import charge_set_from_json, charge_set_to_json
 from polyomics.forcefield.interface import ChargeSet
 
@@ -27,6 +32,9 @@ def unit_charges(
     unit: RepeatUnit, method: str, ends: tuple[str, str] = ("*[H]", "*[H]"), *, seed: int = 0
 ) -> ChargeSet:
     """Return the charges of a repeat unit, made in a capped oligomer of at least three units.
+
+    Where the oligomer is too large for a method (RESP: 45 heavy atoms, which is some 4 GB of integrals), the unit is
+    treated between small groups (methyl, acetyl, phenyl, ...) instead of neighbour units, and ``note`` says so.
 
     Head with its cap, the middle unit, and tail with its cap each sum to zero, and topologically equivalent atoms of
     the chain (at the ends: of the oligomer) are equal. Order of atoms as in
@@ -56,10 +64,22 @@ def unit_charges(
     """
     chosen = charge_method(method, unit.text)
     side = units_around(unit, heavy_atoms=chosen.context_heavy_atoms, bonds=chosen.context_bonds)
+    heavy = sum(atom.GetAtomicNum() > 1 for atom in unit.mol.GetAtoms())
+    if (2 * side + 1) * heavy > chosen.most_heavy_atoms:
+        return _charges_between_groups(unit, chosen, ends, seed)
     oligomer = capped_oligomer(unit, 2 * side + 1, ends)
     charges, spread = chosen.compute(oligomer, seed)
     head, middle, tail = (charges[oligomer.atoms_of(r)] for r in (0, oligomer.middle, oligomer.n_residues - 1))
     return ChargeSet(method=method, head=head, middle=middle, tail=tail, spread=spread)
+
+
+def _charges_between_groups(unit: RepeatUnit, chosen: ChargeMethod, ends: tuple[str, str], seed: int) -> ChargeSet:
+    first, inner, last = unit_between_groups(unit, ends)
+    head = chosen.compute(first, seed)[0][first.atoms_of(0)]
+    charges, spread = chosen.compute(inner, seed)
+    tail = chosen.compute(last, seed)[0][last.atoms_of(1)]
+    note = "unit too large for a trimer: neighbour units cut to small groups"
+    return ChargeSet(chosen.name, head, charges[inner.atoms_of(1)], tail, spread, note)
 
 
 def molecule_charges(topology: Topology, method: str, *, seed: int = 0) -> ChargeSet:

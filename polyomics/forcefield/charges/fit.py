@@ -83,12 +83,7 @@ class FitProblem:
 
 
 def two_stage_fit(
-    equations: NormalEquations,
-    problem: FitProblem,
-    *,
-    start: FloatArray | None = None,
-    free: NDArray[np.bool_] | None = None,
-    restraint: tuple[float, float] = RESTRAINT,
+    equations: NormalEquations, problem: FitProblem, restraint: tuple[float, float] = RESTRAINT
 ) -> FloatArray:
     """Return RESP charges (Bayly, Cieplak, Cornell and Kollman 1993, doi:10.1021/j100142a004), e, shape (n,).
 
@@ -100,8 +95,6 @@ def two_stage_fit(
         Sum over conformers.
     problem
         Constraints.
-    start, free
-        Where given, only atoms with ``free`` true are fitted and the others keep their charge of ``start``.
     restraint
         Strength in each stage.
 
@@ -111,15 +104,13 @@ def two_stage_fit(
         The restraint did not become self-consistent.
     """
     n = len(equations.right)
-    base = np.zeros(n) if start is None else start
-    chosen = np.ones(n, dtype=np.bool_) if free is None else free
     loose = problem.classes.copy()
     loose[problem.refitted] = problem.classes.max() + 1 + np.arange(problem.refitted.sum())
-    first = _stage(equations, problem, loose, chosen, base, restraint[0])
-    again = chosen & problem.refitted
-    if not again.any():
+    everything = np.ones(n, dtype=np.bool_)
+    first = _stage(equations, problem, loose, everything, np.zeros(n), restraint[0])
+    if not problem.refitted.any():
         return first
-    return _stage(equations, problem, problem.classes, again, first, restraint[1])
+    return _stage(equations, problem, problem.classes, problem.refitted, first, restraint[1])
 
 
 def _stage(

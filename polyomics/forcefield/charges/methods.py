@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import importlib.util
 from dataclasses import dataclass
+from math import inf
 from typing import TYPE_CHECKING
 
 from polyomics.errors import InputError, PlatformError
-from polyomics.forcefield.charges import rules
 from polyomics.forcefield.charges.am1bcc import am1bcc, available
 from polyomics.forcefield.charges.resp import resp
+from polyomics.forcefield.charges.rules import GASTEIGER_ROUNDS, gasteiger, mmff94
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -34,6 +35,8 @@ class ChargeMethod:
         Extra or program that must be installed; empty where nothing is.
     context_heavy_atoms, context_bonds
         Least number of heavy atoms, and of main-chain bonds, on each side of the middle unit; one unit is always there.
+    most_heavy_atoms
+        Largest oligomer worth computing; of larger ones only one unit between small groups is treated.
     available
         Returns None where the method can run here, else why not and what to do.
     compute
@@ -47,6 +50,7 @@ class ChargeMethod:
     needs: str
     context_heavy_atoms: int
     context_bonds: int
+    most_heavy_atoms: float
     available: Callable[[], str | None]
     compute: Callable[[Oligomer, int], tuple[FloatArray, float | None]]
 
@@ -64,10 +68,10 @@ def _pyscf() -> str | None:
 METHODS: dict[str, ChargeMethod] = {
     method.name: method
     for method in (
-        ChargeMethod("gasteiger", "1", "milliseconds", "", 0, rules.GASTEIGER_ROUNDS, _always, rules.gasteiger),
-        ChargeMethod("mmff94", "1", "milliseconds", "", 0, 6, _always, rules.mmff94),
-        ChargeMethod("am1bcc", "1", "seconds", "AmberTools: antechamber, sqm", 3, 0, available, am1bcc),
-        ChargeMethod("resp", "1", "minutes", "extra qm (PySCF)", 3, 0, _pyscf, resp),
+        ChargeMethod("gasteiger", "1", "milliseconds", "", 0, GASTEIGER_ROUNDS, inf, _always, gasteiger),
+        ChargeMethod("mmff94", "1", "milliseconds", "", 0, 6, inf, _always, mmff94),
+        ChargeMethod("am1bcc", "1", "seconds", "AmberTools: antechamber, sqm", 3, 0, inf, available, am1bcc),
+        ChargeMethod("resp", "1", "minutes", "extra qm (PySCF)", 3, 0, 45, _pyscf, resp),
     )
 }
 """Every charge method by name, cheapest first."""

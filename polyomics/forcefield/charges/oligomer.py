@@ -85,6 +85,58 @@ def capped_oligomer(unit: RepeatUnit, n_units: int, ends: tuple[str, str]) -> Ol
     return Oligomer(name=unit.text, mol=mol, residues=topology.residues, classes=classes)
 
 
+def unit_between_groups(unit: RepeatUnit, ends: tuple[str, str]) -> tuple[Oligomer, Oligomer, Oligomer]:
+    """Return one unit as the first, an inner and the last of its chain, its neighbour units cut to small groups.
+
+    A group is the neighbour's first atom in its kind: methyl, methoxy, acetyl, phenyl and the like. It counts as a
+    residue of its own, so that the unit is residue 0, 1 and 1 of the three molecules. For units whose oligomer is too
+    large for quantum chemistry.
+
+    Raises
+    ------
+    InputError
+        A cap does not have exactly one star.
+    """
+    n = unit.mol.GetNumAtoms() - 2
+    after, before = (_group_like(unit.mol.GetAtomWithIdx(_star_neighbour(unit.mol, star))) for star in (n, n + 1))
+    first = _monomer(unit, (ends[0], after), cut=(False, True))
+    inner = _monomer(unit, (before, after), cut=(True, True))
+    last = _monomer(unit, (before, ends[1]), cut=(True, False))
+    inner.classes[inner.atoms_of(1)] = _classes_in_chain(unit.mol) + inner.classes.max() + 1
+    return first, inner, last
+
+
+def _group_like(atom: Chem.Atom) -> str:
+    number = atom.GetAtomicNum()
+    oxo = sum(
+        bond.GetBondType() == Chem.BondType.DOUBLE and bond.GetOtherAtom(atom).GetAtomicNum() == 8
+        for bond in atom.GetBonds()
+    )
+    hydrogens = sum(near.GetAtomicNum() == 1 for near in atom.GetNeighbors())
+    if atom.GetIsAromatic() and number == 6:
+        return "*c1ccccc1"
+    if number == 6:
+        return "*C(C)=O" if oxo else "*C"
+    if number == 7:
+        return "*NC" if hydrogens else "*N(C)C"
+    if number == 8:
+        return "*OC"
+    if number == 16:
+        return "*S(C)(=O)=O" if oxo == 2 else "*SC"
+    return "*C"
+
+
+def _monomer(unit: RepeatUnit, caps: tuple[str, str], cut: tuple[bool, bool]) -> Oligomer:
+    topology = chain(unit, 1, caps)
+    mol = to_rdkit(topology)
+    head, tail = topology.caps
+    place = int(cut[0])
+    sizes = [head, topology.n_atoms - head - tail, tail]
+    residues = np.repeat(np.array([0, place, place + int(cut[1])], dtype=np.int64), sizes)
+    _copy_double_bond_stereo(unit.mol, mol, head, 1)
+    return Oligomer(unit.text, mol, residues, equivalence_classes(mol))
+
+
 def oligomer_of_topology(topology: Topology) -> Oligomer:
     """Return a whole molecule as one residue: its charges are free but for symmetry and their sum."""
     mol = to_rdkit(topology)

@@ -8,6 +8,7 @@ import numpy as np
 
 from polyomics.forcefield.charges.conformers import diverse_conformers
 from polyomics.forcefield.charges.fit import FitProblem, NormalEquations, two_stage_fit
+from polyomics.forcefield.charges.neutral import neutral_units
 from polyomics.forcefield.charges.quantum import hartree_fock
 from polyomics.forcefield.charges.surface import inverse_distances, shell_points
 
@@ -55,22 +56,16 @@ def resp(oligomer: Oligomer, seed: int) -> tuple[FloatArray, float]:
 
 
 def fit_units(equations: NormalEquations, oligomer: Oligomer) -> FloatArray:
-    """Return the charges of an oligomer, e, shape (n,), each unit summing to zero by constraint of the fit.
+    """Return the charges of an oligomer, e, shape (n,), each inner unit summing to zero by constraint of the fit.
 
-    Inner units are fitted first, with the two ends neutral only together, since a polar link between units gives the
-    ends opposite charges: forcing each end to zero in the same fit would distort the inner units too. Then each end is
-    fitted to its own sum of zero while the inner units stay.
+    The two ends are neutral together in the fit. A polar link between units gives them opposite charges (0.18 e in
+    poly(ethylene oxide)); forcing each to zero in the fit moves that charge as far away as it can and gives carbon
+    charges beyond 1 e. So the ends alone are corrected afterwards, by the smallest change (:func:`neutral_units`).
     """
     numbers = np.array([atom.GetAtomicNum() for atom in oligomer.mol.GetAtoms()])
-    residues, last = oligomer.residues, oligomer.n_residues - 1
-    refitted = _methyl_and_methylene(oligomer.mol)
-    ends = (residues == 0) | (residues == last)
-    joined = FitProblem(oligomer.classes, np.where(ends, 0, residues), numbers > 1, refitted)
-    charges = two_stage_fit(equations, joined)
-    if last == 0:
-        return charges
-    apart = FitProblem(oligomer.classes, residues, numbers > 1, refitted)
-    return two_stage_fit(equations, apart, start=charges, free=ends)
+    groups = np.where(oligomer.residues == oligomer.n_residues - 1, 0, oligomer.residues)
+    problem = FitProblem(oligomer.classes, groups, numbers > 1, _methyl_and_methylene(oligomer.mol))
+    return neutral_units(oligomer, two_stage_fit(equations, problem))
 
 
 def _methyl_and_methylene(mol: Chem.Mol) -> NDArray[np.bool_]:

@@ -17,6 +17,7 @@ def charge_set_to_json(charges: ChargeSet) -> dict[str, Any]:
         "middle": charges.middle.tolist(),
         "tail": charges.tail.tolist(),
         "spread": charges.spread,
+        "note": charges.note,
     }
 
 
@@ -24,4 +25,5 @@ def charge_set_from_json(row: dict[str, Any]) -> ChargeSet:
     """Return the charge set that :func:`charge_set_to_json` wrote."""
     head, middle, tail = (np.asarray(row[name], dtype=np.float64) for name in ("head", "middle", "tail"))
     spread = row.get("spread")
-    return ChargeSet(str(row["method"]), head, middle, tail, None if spread is None else float(spread))
+    number = None if spread is None else float(spread)
+    return ChargeSet(str(row["method"]), head, middle, tail, number, str(row.get("note", "")))
