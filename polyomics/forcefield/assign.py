@@ -8,20 +8,23 @@ import numpy as np
 
 from polyomics.errors import UnsupportedError
 from polyomics.forcefield.interface import Parameters
-from polyomics.forcefield.lookup import Lookup
-from polyomics.forcefield.terms import find_terms
+from polyomics.forcefield.lookup import Character, Lookup
+from polyomics.forcefield.terms import bridges, find_terms
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from polyomics.forcefield.tables import Fourier, Harmonic, ParameterTable
-    from polyomics.polymer.topology import FloatArray, IntArray
+    from polyomics.polymer.topology import FloatArray, IntArray, Topology
 
 Found = TypeVar("Found")
 
 
 def assign(
-    types: Sequence[str], bonds: IntArray, charges: FloatArray, table: ParameterTable, *, subject: str = ""
+    types: Sequence[str],
+    topology: Topology,
+    charges: FloatArray,
+    table: ParameterTable,
 ) -> Parameters:
     """Return the parameters of a molecule whose atoms are typed.
 
@@ -29,14 +32,12 @@ def assign(
     ----------
     types
         Atom types, length n; types that the table does not have yet are replaced by their ancestors.
-    bonds
-        Atom pairs, shape (m, 2).
+    topology
+        The molecule.
     charges
         Partial charges, e, shape (n,).
     table
         The force field's numbers.
-    subject
-        The polymer, for error messages.
 
     Raises
     ------
@@ -45,14 +46,16 @@ def assign(
     """
     lookup = Lookup(table)
     names = [lookup.known_type(name) for name in types]
-    terms = find_terms(len(names), bonds)
+    terms = find_terms(len(names), topology.bonds)
     particles = [lookup.nonbonded(name) for name in names]
     bond = [lookup.bond(key) for key in _types(names, terms.bonds)]
     angle = [lookup.angle(key) for key in _types(names, terms.angles)]
-    proper = [lookup.proper(key) for key in _types(names, terms.propers)]
+    central = _characters(topology)
+    middles = (tuple(sorted(row[1:3])) for row in terms.propers.tolist())
+    proper = [lookup.proper(key, central[m]) for key, m in zip(_types(names, terms.propers), middles, strict=True)]
     outer_sorted = _improper_order(names, terms.centres)
     improper = [lookup.improper(key) for key in _types(names, outer_sorted)]
-    _refuse_missing(lookup, subject)
+    _refuse_missing(lookup, topology.name)
     centred = np.array([row is not None for row in improper], dtype=bool)
     lj = np.array([row for row in particles if row is not None], dtype=np.float64).reshape(-1, 2)
     r0, bond_k = _harmonic(bond)
@@ -80,8 +83,18 @@ def assign(
         improper_periodicity=improper_n,
         improper_phase=improper_phase,
         improper_k=improper_k,
-        analogies=tuple(lookup.analogies.values()),
+        analogies=tuple(lookup.analogies),
     )
+
+
+def _characters(topology: Topology) -> dict[tuple[int, ...], Character]:
+    """Return what each bond is to a torsion around it; a bond is in a ring where cutting it separates nothing."""
+    chains = bridges(topology.n_atoms, topology.bonds)
+    kinds = {1: Character.SINGLE, 2: Character.DOUBLE}
+    return {
+        (low, high): kinds.get(order, Character.ANY) if (low, high) in chains else Character.ANY
+        for (low, high), order in zip(topology.bonds.tolist(), topology.orders.tolist(), strict=True)
+    }
 
 
 def _types(names: Sequence[str], terms: IntArray) -> list[tuple[str, ...]]:

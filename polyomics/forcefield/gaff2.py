@@ -123,7 +123,7 @@ class GAFF2:
         return build_system(sets, assembly, box, options)
 
     def _assigned(self, types: Sequence[str], topology: Topology, charges: FloatArray) -> Parameters:
-        return assign(types, topology.bonds, charges, self._table, subject=topology.name)
+        return assign(types, topology, charges, self._table)
 
 
 def molecule_partial_charges(topology: Topology, charges: Sequence[ChargeSet]) -> FloatArray:

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import math
+from enum import Enum
+from functools import cached_property
 from itertools import product
 from typing import TYPE_CHECKING, Literal, TypeVar
+
+import numpy as np
 
 from polyomics.forcefield.interface import Analogy
 from polyomics.forcefield.similarity import PARTNERS, lineage, plain, substitutes
@@ -23,13 +27,19 @@ from polyomics.forcefield.tables import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
 Kind = Literal["bond", "angle", "proper", "improper", "nonbonded"]
 Found = TypeVar("Found")
 
 PENALTY_LIMIT = 90.0
-"""Analogies above this total penalty are refused."""
+"""Substitutions above this total penalty are refused."""
+WILD_OUTER = 8.0
+"""Penalty of a wildcard outer type in the row of another central pair."""
+MEAN_ANGLE = 60.0
+"""Penalty of an angle made as the mean of two others."""
+STIFF = 3.3 * KJ
+"""Barriers (kJ/mol per term) of double and aromatic bonds in the tables lie above this, those of single bonds below."""
 IMPROPER_CENTRES = frozenset(
     {"c", "c2", "ca", "cc", "cd", "ce", "cf", "cp", "cq", "cs", "cu", "cv", "cz"}
     | {"n", "na", "nh", "no", "ns", "nt", "nu", "nv", "ni", "nj", "nm", "nn", "n5", "n6", "np", "nq"}
@@ -37,7 +47,15 @@ IMPROPER_CENTRES = frozenset(
 """Types whose atoms are held planar where they have three neighbours, as AmberTools' parmchk2 chooses them."""
 DEFAULT_IMPROPER = Fourier(2, math.pi, 1.1 * KJ)
 """GAFF's improper where the table has none: 1.1 kcal/mol, n = 2, 180 degrees (Wang et al. 2004)."""
-_WEIGHTS: dict[Kind, tuple[float, ...]] = {"bond": (1, 1), "angle": (0.5, 2, 0.5), "proper": (0.5, 1, 1, 0.5)}
+_WEIGHTS: dict[Kind, tuple[float, ...]] = {"bond": (1, 1), "angle": (0.5, 2, 0.5)}
+
+
+class Character(Enum):
+    """What is known of the central bond of a torsion; in rings, where order and barrier may disagree, nothing."""
+
+    ANY = "any"
+    SINGLE = "single"
+    DOUBLE = "double"
 
 
 class Lookup:
@@ -59,8 +77,8 @@ class Lookup:
     def __init__(self, table: ParameterTable, limit: float = PENALTY_LIMIT) -> None:
         self._table = table
         self._limit = limit
-        self._found: dict[tuple[Kind, Types], object] = {}
-        self.analogies: dict[tuple[Kind, Types], Analogy] = {}
+        self._found: dict[tuple[Kind, Types, Character], object] = {}
+        self.analogies: dict[Analogy, None] = {}
         self.missing: dict[tuple[Kind, Types], None] = {}
 
     def known_type(self, name: str) -> str:
@@ -84,33 +102,40 @@ class Lookup:
 
     def angle(self, types: Types) -> Harmonic | None:
         """Return the parameters of an angle of types ``(a, b, c)``, or None and note it as missing."""
-        return self._remembered("angle", angle_key(*types), lambda t: self._harmonic("angle", t, self._table.angles))
+        return self._remembered("angle", angle_key(*types), self._angle)
 
-    def proper(self, types: Types) -> tuple[Fourier, ...] | None:
-        """Return the Fourier terms of a torsion of types ``(a, b, c, d)``, or None and note it as missing."""
-        return self._remembered("proper", proper_key(*types), self._proper)
+    def proper(self, types: Types, character: Character = Character.ANY) -> tuple[Fourier, ...] | None:
+        """Return the Fourier terms of a torsion of types ``(a, b, c, d)``, or None and note it as missing.
+
+        The ``character`` of the central bond bears on analogies alone: a row of a double bond never stands in for a
+        single one, whatever the types look like.
+        """
+        key = proper_key(*types)
+        return self._remembered("proper", key, lambda t: self._proper(t, character), character)
 
     def improper(self, types: Types) -> Fourier | None:
         """Return the improper of outer types and centre ``(a, b, centre, d)``; None where the centre needs none.
 
-        Wildcards stand for the alphabetically first outer types only, as in parmchk2: ``X-X-c-o`` (10.5 kcal/mol)
-        holds ketones and amides, while the carbonyl of acids and esters, whose ``oh`` or ``os`` comes after ``o``,
-        has the table's ``c3-o-c-oh`` or the default (both 1.1).
+        Wildcards are those of parmchk2: they stand for the alphabetically first outer types only, and ``X-X-c-o``
+        (10.5 kcal/mol) is for amides and imides; the carbonyls of ketones, acids, esters and carbamates have the
+        table's own rows, such as ``c3-o-c-oh``, or the default (all 1.1).
         """
         key = improper_key(*types)
         return self._remembered("improper", key, self._improper) if key[2] in IMPROPER_CENTRES else None
 
-    def _remembered(self, kind: Kind, key: Types, find: Callable[[Types], Found | None]) -> Found | None:
-        if (kind, key) not in self._found:
+    def _remembered(
+        self, kind: Kind, key: Types, find: Callable[[Types], Found | None], character: Character = Character.ANY
+    ) -> Found | None:
+        if (kind, key, character) not in self._found:
             found = find(key)
             if found is None:
                 self.missing[kind, key] = None
-            self._found[kind, key] = found
-        return self._found[kind, key]  # type: ignore[return-value]
+            self._found[kind, key, character] = found
+        return self._found[kind, key, character]  # type: ignore[return-value]
 
     def _record(self, kind: Kind, wanted: Types, used: Types | str, penalty: float) -> None:
         text = used if isinstance(used, str) else "-".join(used)
-        self.analogies[kind, wanted] = Analogy(kind, "-".join(wanted), text, penalty)
+        self.analogies[Analogy(kind, "-".join(wanted), text, penalty)] = None
 
     def _harmonic(self, kind: Kind, types: Types, table: Mapping[Types, Harmonic]) -> Harmonic | None:
         for used in equivalents(types):
@@ -119,41 +144,86 @@ class Lookup:
                 if used != types:
                     self._record(kind, types, key, 0.0)
                 return table[key]
-        return self._nearest(kind, types, lambda used: table.get(min(used, used[::-1])))
+        return self._nearest(kind, types, table)
 
-    def _proper(self, types: Types) -> tuple[Fourier, ...] | None:
+    def _proper(self, types: Types, character: Character) -> tuple[Fourier, ...] | None:
         same = [proper_key(*used) for used in equivalents(types)]
         for used in (*same, *(proper_key(*general(used)) for used in same)):
             if used in self._table.propers:
                 if used not in (types, proper_key(*general(types))):
                     self._record("proper", types, used, 0.0)
                 return self._table.propers[used]
-        return self._nearest("proper", types, lambda used: self._table.propers.get(proper_key(*general(used))))
+        return self._nearest_proper(types, character)
 
-    def _nearest(self, kind: Kind, types: Types, get: Callable[[Types], Found | None]) -> Found | None:
-        """Return what the cheapest combination of substitutes has; ties go to the alphabetically first."""
-        weights = _WEIGHTS[kind]
-        outer_free = kind == "proper"
-        choices = [
-            [(name, 0.0)] if outer_free and place in (0, 3) else substitutes(name) for place, name in enumerate(types)
-        ]
+    def _nearest(self, kind: Kind, types: Types, table: Mapping[Types, Harmonic]) -> Harmonic | None:
+        """Return the cheapest row reached by substituting types; ties go to the alphabetically first."""
         best: tuple[float, Types] | None = None
-        for combination in product(*choices):
+        for combination in product(*(substitutes(name) for name in types)):
             used = tuple(name for name, _ in combination)
-            penalty = sum(weight * cost for weight, (_, cost) in zip(weights, combination, strict=True))
-            if penalty <= self._limit and (best is None or (penalty, used) < best) and get(used) is not None:
-                best = (penalty, used)
+            key = min(used, used[::-1])
+            penalty = sum(weight * cost for weight, (_, cost) in zip(_WEIGHTS[kind], combination, strict=True))
+            if penalty <= self._limit and (best is None or (penalty, key) < best) and key in table:
+                best = (penalty, key)
         if best is None:
             return None
-        self._record(kind, types, general(best[1]) if outer_free else best[1], best[0])
-        return get(best[1])
+        self._record(kind, types, best[1], best[0])
+        return table[best[1]]
+
+    def _nearest_proper(self, types: Types, character: Character) -> tuple[Fourier, ...] | None:
+        """Return the cheapest row whose barrier suits the central bond; ties go to the alphabetically first."""
+        best: tuple[float, Types] | None = None
+        outer = [{WILDCARD: WILD_OUTER, **dict(substitutes(types[place]))} for place in (0, 3)]
+        for (b, cost_b), (c, cost_c) in product(substitutes(types[1]), substitutes(types[2])):
+            for a, d in self._propers_around.get((b, c), ()):
+                if a not in outer[0] or d not in outer[1]:
+                    continue
+                key = proper_key(a, b, c, d)
+                penalty = cost_b + cost_c + 0.5 * (outer[0][a] + outer[1][d])
+                better = penalty <= self._limit and (best is None or (penalty, key) < best)
+                if better and character in (Character.ANY, _character(self._table.propers[key])):
+                    best = (penalty, key)
+        if best is None:
+            return None
+        self._record("proper", types, best[1], best[0])
+        return self._table.propers[best[1]]
+
+    @cached_property
+    def _propers_around(self) -> dict[Types, list[Types]]:
+        """Outer types of all torsion rows by their central types, both ways round."""
+        rows: dict[Types, list[Types]] = {}
+        for a, b, c, d in self._table.propers:
+            rows.setdefault((b, c), []).append((a, d))
+            rows.setdefault((c, b), []).append((d, a))
+        return rows
+
+    def _angle(self, types: Types) -> Harmonic | None:
+        found = self._harmonic("angle", types, self._table.angles)
+        return found if found is not None else self._mean_angle(types)
+
+    def _mean_angle(self, types: Types) -> Harmonic | None:
+        """Return the mean of the angles a-b-a and c-b-c, GAFF's own rule for angles without data (Wang et al. 2004)."""
+        a, b, c = types
+        sides = [self._harmonic("angle", (end, b, end), self._table.angles) for end in (a, c)]
+        if None in sides:
+            return None
+        self._record("angle", types, f"mean of {a}-{b}-{a} and {c}-{b}-{c}", MEAN_ANGLE)
+        values = np.array(sides, dtype=np.float64).mean(axis=0)
+        return Harmonic(float(values[0]), float(values[1]))
 
     def _improper(self, types: Types) -> Fourier:
         same = [improper_key(*used) for used in equivalents(types)]
         one_wild = [(WILDCARD, b, centre, d) for _, b, centre, d in same]
-        two_wild = [(WILDCARD, WILDCARD, centre, d) for *_, centre, d in same]
+        two_wild = [
+            (WILDCARD, WILDCARD, centre, d)
+            for a, b, centre, d in same
+            if centre != "c" or a.startswith("n") or b.startswith("n")
+        ]
         rows = self._table.impropers
         return next((rows[used] for used in (*same, *one_wild, *two_wild) if used in rows), DEFAULT_IMPROPER)
+
+
+def _character(row: Sequence[Fourier]) -> Character:
+    return Character.DOUBLE if max(term.k for term in row) > STIFF else Character.SINGLE
 
 
 def general(types: Types) -> Types:

@@ -187,13 +187,13 @@ def _angles(lines: list[str]) -> dict[Types, Harmonic]:
 
 
 def _propers(lines: list[str]) -> dict[Types, tuple[Fourier, ...]]:
-    """Return torsions; a later term replaces an earlier one of the same periodicity, as in tleap."""
+    """Return torsions; of two terms of one torsion with the same periodicity the first counts, as in tleap."""
     table: dict[Types, dict[int, Fourier]] = {}
     for line in lines:
         names, (divisor, k, phase, periodicity, *_) = _split(line, 4)
         n = abs(int(float(periodicity)))
         term = Fourier(n, math.radians(float(phase)), float(k) * KJ / float(divisor))
-        table.setdefault(proper_key(*names), {})[n] = term
+        table.setdefault(proper_key(*names), {}).setdefault(n, term)
     return {key: tuple(terms.values()) for key, terms in table.items()}
 
 

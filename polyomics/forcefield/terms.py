@@ -63,5 +63,37 @@ def neighbours(n_atoms: int, bonds: IntArray) -> list[list[int]]:
     return [sorted(around) for around in near]
 
 
+def bridges(n_atoms: int, bonds: IntArray) -> set[tuple[int, int]]:
+    """Return the bonds that belong to no ring, lower atom first (lowest-link search, Tarjan 1974)."""
+    near = neighbours(n_atoms, bonds)
+    order = [-1] * n_atoms
+    lowest = [0] * n_atoms
+    found = set()
+    count = 0
+    for root in range(n_atoms):
+        if order[root] >= 0:
+            continue
+        order[root] = lowest[root] = count
+        count += 1
+        stack = [(root, -1, iter(near[root]))]
+        while stack:
+            atom, parent, rest = stack[-1]
+            for other in rest:
+                if order[other] < 0:
+                    order[other] = lowest[other] = count
+                    count += 1
+                    stack.append((other, atom, iter(near[other])))
+                    break
+                if other != parent:
+                    lowest[atom] = min(lowest[atom], order[other])
+            else:
+                stack.pop()
+                if parent >= 0:
+                    lowest[parent] = min(lowest[parent], lowest[atom])
+                    if lowest[atom] > order[parent]:
+                        found.add((min(atom, parent), max(atom, parent)))
+    return found
+
+
 def _array(rows: Sequence[tuple[int, ...]], width: int) -> IntArray:
     return np.array(rows, dtype=np.int64).reshape(-1, width)
