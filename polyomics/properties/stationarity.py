@@ -141,15 +141,22 @@ def drift_reasons(records: Records, limits: Limits = LIMITS) -> list[str]:
 
 
 def drift_of(series: FloatArray, scale: float) -> Drift | None:
-    """Return the drift over the last half of a series, or None where it is too short or not finite."""
+    """Return the drift over the last half of a series, or None where it is too short or not finite.
+
+    The errors are those of the scatter about a straight line through the last half: about the quarters' own means a
+    steady drift would pass for slow noise and hide itself.
+    """
     quarter = len(series) // 4
     if quarter < _SHORTEST_QUARTER or not np.all(np.isfinite(series)):
         return None
     third, fourth = series[-2 * quarter : -quarter], series[-quarter:]
     if is_constant(series[-2 * quarter :]):
         return Drift(0.0, 0.0)
-    before, after = mean_of(third, minimum=0.0), mean_of(fourth, minimum=0.0)
-    return Drift((after.value - before.value) / scale, math.hypot(before.stderr, after.stderr) / scale)
+    change = float(np.mean(fourth) - np.mean(third))
+    half = series[-2 * quarter :]
+    scatter = half - np.polynomial.Polynomial.fit(np.arange(len(half)), half, 1)(np.arange(len(half)))
+    errors = [mean_of(part, minimum=0.0).stderr for part in (scatter[:quarter], scatter[quarter:])]
+    return Drift(change / scale, math.hypot(*errors) / scale)
 
 
 def _drifting(name: str, drift: Drift | None, limits: Limits) -> list[str]:

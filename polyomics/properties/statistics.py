@@ -20,6 +20,7 @@ MINIMUM_SAMPLES = 20.0
 
 MEAN_SELECTION = 0.8
 FLUCTUATION_SELECTION = 1.5
+RECIPROCAL_SELECTION = 0.5
 """Strengths of :func:`selection_factor`, calibrated on synthetic series (tests/properties/test_coverage.py)."""
 
 HEAVY_TAILS = 1.5
@@ -104,7 +105,8 @@ def functions_of_fluctuations(
     (Wick's theorem: fluctuations of a large cell are Gaussian), which at 20 samples is far less biased than
     correlating the squares themselves. Where pymbar's direct estimate from the linear form is clearly larger, the tails
     are heavier than Gaussian and it counts. Covariances are corrected for the variance of the sample mean, the value
-    for the curvature of the formula. A sum over some six inefficiencies has n_eff/6 degrees of freedom.
+    for the curvature of the formula. The degrees of freedom of the error, (n_eff/10)², are calibrated on synthetic
+    series.
 
     Parameters
     ----------
@@ -132,10 +134,22 @@ def functions_of_fluctuations(
         direct = float(np.var(influence)) * statistical_inefficiency(influence)[0]
         total = direct if direct > HEAVY_TAILS * total else total
         n_eff = n * variance / total
-        factor = student_factor(n_eff / 6.0) * selection_factor(n_eff, minimum, FLUCTUATION_SELECTION)
+        factor = student_factor((n_eff / 10.0) ** 2) * selection_factor(n_eff, minimum, FLUCTUATION_SELECTION)
         value = scaled(np.zeros(len(means)), covariance) - _curvature_bias(scaled, covariance) / n_eff
         found[name] = Sampled(value, math.sqrt(total / n) * factor, n_eff)
     return found
+
+
+def reciprocal(sampled: Sampled, minimum: float = MINIMUM_SAMPLES) -> Sampled:
+    """Return 1/value of a result of :func:`functions_of_fluctuations` with its half width.
+
+    Series that look longer than they are also fluctuate too little: near the limit that leaves the interval of a
+    variance too narrow, but that of its reciprocal less so.
+    """
+    selection = selection_factor(sampled.n_eff, minimum, FLUCTUATION_SELECTION)
+    own = selection_factor(sampled.n_eff, minimum, RECIPROCAL_SELECTION)
+    value = 1.0 / sampled.value
+    return Sampled(value, sampled.stderr * value**2 * own / selection, sampled.n_eff)
 
 
 @dataclass(frozen=True, eq=False)

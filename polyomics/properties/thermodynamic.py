@@ -14,11 +14,11 @@ from polyomics.properties.estimates import as_estimate, refusal
 from polyomics.properties.statistics import (
     MINIMUM_SAMPLES,
     Function,
-    Sampled,
     few_samples_reason,
     functions_of_fluctuations,
     is_constant,
     mean_of,
+    reciprocal,
 )
 from polyomics.properties.units import AMU, BAR_NM3, BOLTZMANN, KJ_PER_MOL, NM3
 
@@ -78,14 +78,9 @@ def fluctuations(records: Records, minimum: float = MINIMUM_SAMPLES) -> tuple[Es
     series = np.stack([volume, enthalpy], axis=1)
     duration = duration_of(records)
     sampled = functions_of_fluctuations(series, _formulas(records.temperature, records.mass), minimum)
-    sampled["bulk_modulus"] = _reciprocal(sampled["isothermal_compressibility"])
-    sampled["isentropic_bulk_modulus"] = _reciprocal(sampled["isentropic_compressibility"])
+    sampled["bulk_modulus"] = reciprocal(sampled["isothermal_compressibility"], minimum)
+    sampled["isentropic_bulk_modulus"] = reciprocal(sampled["isentropic_compressibility"], minimum)
     return tuple(as_estimate(name, sampled[name], duration, minimum) for name in FLUCTUATION_PROPERTIES)
-
-
-def _reciprocal(sampled: Sampled) -> Sampled:
-    value = 1.0 / sampled.value
-    return Sampled(value, sampled.stderr * value**2, sampled.n_eff)
 
 
 def _formulas(temperature: float, mass: float) -> dict[str, Function]:
