@@ -150,6 +150,11 @@ class _Growth:
         block, link = self.blocks[index], self.links[index - 1]
         exit_frame = last.block.frames[last.conformer] @ last.frame
         origin = last.block.points[last.conformer, -1] @ last.frame + last.origin
+        if index == len(self.blocks) - 1:
+            # The bond to the tail's end group has the group's own length, not that of a link between units.
+            here, there = last.block.points[last.conformer, last.block.path[-2:]]
+            stretch = np.linalg.norm(block.points[0, block.path[0]]) - np.linalg.norm(there - here)
+            origin = origin + stretch * exit_frame[0]
         contacts = self._contacts(block, origin)
         for _ in range(_ROUNDS):
             conformers, angles = self._likely(block, link, last)
