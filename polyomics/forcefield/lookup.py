@@ -116,9 +116,9 @@ class Lookup:
     def improper(self, types: Types) -> Fourier | None:
         """Return the improper of outer types and centre ``(a, b, centre, d)``; None where the centre needs none.
 
-        Wildcards are those of parmchk2: they stand for the alphabetically first outer types only, and ``X-X-c-o``
-        (10.5 kcal/mol) is for amides and imides; the carbonyls of ketones, acids, esters and carbamates have the
-        table's own rows, such as ``c3-o-c-oh``, or the default (all 1.1).
+        Wildcards are those of parmchk2: they stand for the alphabetically first outer types only. So ``X-X-c-o``
+        (10.5 kcal/mol) is for ketones, aldehydes, amides and imides; the carbonyls of acids, esters and carbamates,
+        where ``oh`` or ``os`` comes after ``o``, have the table's ``c3-o-c-oh`` or the default (both 1.1).
         """
         key = improper_key(*types)
         return self._remembered("improper", key, self._improper) if key[2] in IMPROPER_CENTRES else None
@@ -213,11 +213,7 @@ class Lookup:
     def _improper(self, types: Types) -> Fourier:
         same = [improper_key(*used) for used in equivalents(types)]
         one_wild = [(WILDCARD, b, centre, d) for _, b, centre, d in same]
-        two_wild = [
-            (WILDCARD, WILDCARD, centre, d)
-            for a, b, centre, d in same
-            if centre != "c" or a.startswith("n") or b.startswith("n")
-        ]
+        two_wild = [(WILDCARD, WILDCARD, centre, d) for *_, centre, d in same]
         rows = self._table.impropers
         return next((rows[used] for used in (*same, *one_wild, *two_wild) if used in rows), DEFAULT_IMPROPER)
 

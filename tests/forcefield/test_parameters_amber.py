@@ -23,8 +23,20 @@ from polyomics.polymer.topology import Assembly, Topology
 
 LEAP_PI = 3.141594
 """tleap's pi: its equilibrium angles are larger than the table's by 4e-7, which costs up to 1e-4 kcal/mol."""
-MOLECULES = ["CCCC", "CC(C)(C)C(=O)OC", "CCN(C)C(C)=O", "CC(=O)O", "CCOCC", "OCCO", "CC(=O)C", "CCS", "CS(C)(=O)=O"]
+MOLECULES = [
+    "CCCC",
+    "CC(C)(C)C(=O)OC",
+    "CCN(C)C(C)=O",
+    "CC(=O)O",
+    "CCOCC",
+    "OCCO",
+    "CC(=O)CC(C)=O",
+    "CCS",
+    "CS(C)(=O)=O",
+]
 MOLECULES += ["Nc1ccccc1", "CCCl", "FC(F)(F)C(F)(F)F", "C=CC=C", "c1cnc[nH]1", "CC#N", "C[N+](=O)[O-]"]
+# No molecule with a carbonyl as its only planar centre: there parmchk2 misses its own row X-X-c-o (10.5 kcal/mol) and
+# writes its default (1.1), while the same carbonyl beside another planar centre gets the row.
 TRIMERS = ["*CC*", "*CC(*)c1ccccc1", "*CC(*)(C)C(=O)OC", "*CCO*", "*NCCCCCC(*)=O", "*c1ccc(C*)cc1", "*C=C*", "*CC(*)Cl"]
 TRIMERS += ["*C(F)(F)C(*)(F)F", "*c1ccc(*)cc1", "*Nc1ccc(*)cc1", "*CC(*)C#N", "*CC=CC*", "*CC(*)C1CCCCC1", "*OC(=O)O*"]
 TRIMERS += ["*OCCOC(=O)c1ccc(C(*)=O)cc1", "*c1ccc(N2C(=O)c3cc4C(=O)N(*)C(=O)c4cc3C2=O)cc1", "*CC(*)C(=O)O"]
