@@ -113,7 +113,8 @@ def functions_of_fluctuations(
     series
         Shape (n, d), none of them constant.
     formulas
-        The functions; they are evaluated near the sample values only.
+        The functions; they are evaluated near the sample values only. The error of one that no fluctuation moves is
+        NaN: such records say nothing about it.
     minimum
         As in :func:`mean_of`.
     """
@@ -131,6 +132,9 @@ def functions_of_fluctuations(
         linear, quadratic = _gradient(scaled, covariance)
         variance, total = _wick(functions, ends, of_means, linear, quadratic)
         influence = unit @ linear + np.einsum("ia,ia->i", unit @ quadratic, unit)
+        if variance <= 0.0 or is_constant(influence):
+            found[name] = Sampled(scaled(np.zeros(len(means)), covariance), math.nan, float(n))
+            continue
         direct = float(np.var(influence)) * statistical_inefficiency(influence)[0]
         total = direct if direct > HEAVY_TAILS * total else total
         n_eff = n * variance / total
@@ -146,6 +150,8 @@ def reciprocal(sampled: Sampled, minimum: float = MINIMUM_SAMPLES) -> Sampled:
     Series that look longer than they are also fluctuate too little: near the limit that leaves the interval of a
     variance too narrow, but that of its reciprocal less so.
     """
+    if sampled.value == 0.0:
+        return Sampled(math.inf, math.nan, sampled.n_eff)
     selection = selection_factor(sampled.n_eff, minimum, FLUCTUATION_SELECTION)
     own = selection_factor(sampled.n_eff, minimum, RECIPROCAL_SELECTION)
     value = 1.0 / sampled.value

@@ -75,6 +75,8 @@ def fluctuations(records: Records, minimum: float = MINIMUM_SAMPLES) -> tuple[Es
         return tuple(refusal(name, *refused) for name in FLUCTUATION_PROPERTIES)
     volume = volumes(records)
     enthalpy = records.potential + records.kinetic + records.pressure * BAR_NM3 * volume
+    if np.ptp(enthalpy) <= 1e-12 * np.max(np.abs(records.potential) + np.abs(records.kinetic)):
+        return tuple(refusal(name, "the enthalpy does not fluctuate", "constant") for name in FLUCTUATION_PROPERTIES)
     series = np.stack([volume, enthalpy], axis=1)
     duration = duration_of(records)
     sampled = functions_of_fluctuations(series, _formulas(records.temperature, records.mass), minimum)

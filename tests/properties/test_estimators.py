@@ -87,6 +87,17 @@ def test_the_target_pressure_enters_the_enthalpy():
     within(found["volume_expansion"], expected)
 
 
+def test_records_without_the_fluctuation_that_a_formula_needs_give_a_reason():
+    volume = 10.0 + 0.1 * np.random.default_rng(6).standard_normal(500)
+    assert {e.flags for e in fluctuations(make_records(volume=volume))} == {("constant",)}
+    assert {e.flags for e in fluctuations(make_records(500))} == {("constant_volume",)}
+    alike = {e.property: e for e in fluctuations(make_records(volume=volume, enthalpy=400.0 * volume))}
+    assert alike["volume_expansion"].value is not None
+    for name in ("heat_capacity_v_classical", "isentropic_bulk_modulus"):
+        stiff = alike[name]
+        assert stiff.value is None or stiff.stderr > 0.0
+
+
 @pytest.mark.parametrize("ensemble", ["nvt", "nve"])
 def test_fluctuation_formulas_refuse_records_without_volume_moves(ensemble):
     records = make_records(ensemble=ensemble)
@@ -199,6 +210,15 @@ def test_van_der_waals_volume_sees_overlap_with_periodic_images():
     cap = math.pi * (r - 0.1) ** 2 * (3 * r - (r - 0.1)) / 3
     truth = 10 * (4 / 3 * math.pi * r**3 - 2 * cap)
     assert van_der_waals_volume(make_snapshot([row], box=(2.0, 2.0, 2.0)), 0.01) == pytest.approx(truth, rel=5e-3)
+
+
+def test_van_der_waals_volume_of_many_random_spheres_is_the_poisson_union():
+    """Points thrown at random leave exp(-sum of sphere volumes / V) uncovered."""
+    rng, counts = np.random.default_rng(27), {1: 3000, 6: 2500, 8: 500}
+    numbers = np.repeat(list(counts), list(counts.values()))
+    snapshot = make_snapshot([rng.uniform(0, 4, (6000, 3))], box=(4.0, 4.0, 4.0), numbers=numbers)
+    filled = sum(k * 4 / 3 * math.pi * BONDI_RADII[z] ** 3 for z, k in counts.items())
+    assert van_der_waals_volume(snapshot) == pytest.approx(64 * (1 - math.exp(-filled / 64)), rel=0.01)
 
 
 def test_free_volume_of_one_atom_in_a_breathing_cell():
