@@ -134,6 +134,16 @@ def test_openmm_molecules_are_exactly_the_constrained_groups(liquid):
     assert molecules == groups
 
 
+def test_without_constraints_every_atom_is_scaled_which_is_right_there(liquid):
+    _, _, start = liquid
+    assembly, system, _ = cell(12, 8, with_options(constraints="none", hydrogen_mass=None))
+    engine = OpenMMEngine(system, assembly, start, 1, CPU)
+    engine.open(segment("npt", 20, step_fs=0.5, pressure=1.0, barostat_steps=5), 0, None, 0)
+    engine.advance(20)
+    assert len(engine._live.getMolecules()) == assembly.n_atoms
+    assert engine.cell.n_degrees == 3 * assembly.n_atoms
+
+
 def test_a_system_whose_molecules_are_whole_chains_is_refused():
     assembly, system, start = cell(12, 8, with_options(group_molecules=False))
     engine = OpenMMEngine(system, assembly, start, 1, CPU)
