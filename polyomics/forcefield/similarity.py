@@ -34,7 +34,7 @@ PARENTS = MappingProxyType(
 
 _PAIRS = ("cc cd", "ce cf", "cg ch", "cp cq", "nc nd", "ne nf", "pc pd", "pe pf")
 PARTNERS = MappingProxyType({a: b for pair in _PAIRS for a, b in (pair.split(), pair.split()[::-1])})
-"""The two colours of a conjugated system; exchanging all of them in a term changes nothing but names."""
+"""The two colours of a conjugated system; exchanging all of them in a term means the same chemistry."""
 _COLOUR = {name: place for pair in _PAIRS for place, name in enumerate(pair.split())}
 
 _FAMILIES = (
