@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator, model_validator
 
 from polyomics.errors import InputError
 
@@ -81,6 +81,8 @@ class SystemSection(_Strict):
         return self
 
 
+RANGES = {"temperature": (1.0, 3000.0, "K"), "pressure": (0.0, 1e5, "bar")}
+
 Numbers = Annotated[tuple[float, ...], Field(min_length=1)]
 
 
@@ -111,26 +113,24 @@ class CampaignFile(_Strict):
             return [{"psmiles": item} if isinstance(item, str) else item for item in value]
         return value
 
+    @field_validator("polymers")
+    @classmethod
+    def _not_empty(cls, value: Any) -> Any:
+        if value == ():
+            raise ValueError("the list is empty")
+        return value
+
     @field_validator("temperature", "pressure", mode="before")
     @classmethod
-    def _listed(cls, value: Any) -> Any:
+    def _listed(cls, value: Any, info: ValidationInfo) -> Any:
+        low, high, unit = RANGES[str(info.field_name)]
         listed = value if isinstance(value, list | tuple) else [value]
         for item in listed:
             if isinstance(item, bool) or not isinstance(item, int | float):
                 raise ValueError(f"{item!r} is not a number")
+            if not low <= item <= high:
+                raise ValueError(f"{item:g} {unit} is outside {low:g} to {high:g} {unit}")
         return tuple(float(item) for item in listed)
-
-    @model_validator(mode="after")
-    def _physical(self) -> CampaignFile:
-        if not self.polymers:
-            raise ValueError("polymers: the list is empty")
-        for kelvin in self.temperature:
-            if not 1.0 <= kelvin <= 3000.0:
-                raise ValueError(f"temperature: {kelvin:g} K is outside 1-3000 K")
-        for bar in self.pressure:
-            if not 0.0 <= bar <= 1e5:
-                raise ValueError(f"pressure: {bar:g} bar is outside 0-100000 bar")
-        return self
 
 
 class _UniqueKeyLoader(yaml.SafeLoader):

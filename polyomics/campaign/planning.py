@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from rdkit import Chem
-from rdkit.Chem import Descriptors
+from rdkit.Chem import Descriptors, rdMolDescriptors
 
 from polyomics.build import check_edge
 from polyomics.build.system import Component, SystemSpec, UnitShare
@@ -17,7 +17,7 @@ from polyomics.errors import InputError, PolyOmicsError, UnsupportedError
 from polyomics.forcefield import get_force_field
 from polyomics.forcefield.interface import ChargeSet, ClassicalForceField
 from polyomics.pipeline.plan import Run
-from polyomics.polymer import chain, degree_for_atoms, parse, parse_molecule
+from polyomics.polymer import chain, degree_for_atoms, parse, parse_molecule, to_rdkit
 from polyomics.properties.registry import PROPERTIES
 from polyomics.simulate.protocol import Protocol, load_protocol
 
@@ -29,8 +29,11 @@ if TYPE_CHECKING:
     from polyomics.polymer import RepeatUnit, Topology
 
 DEFAULT_ATOMS_PER_CHAIN = 1000
-DENSITY_GUESS = 1.0
-"""g/cm3, for the size of a cell before anything is known of the polymer."""
+PACKING = 0.645
+"""Share of an amorphous polymer's volume that its van der Waals volume takes (Bondi)."""
+
+VAN_DER_WAALS = {1: 7.24, 6: 20.58, 7: 15.6, 8: 14.71, 9: 13.31, 15: 24.43, 16: 24.43, 17: 22.45, 35: 26.52, 53: 32.52}
+"""Volume by atomic number, Å3: Zhao, Abraham & Zissimos, J. Org. Chem. 68, 7368 (2003), with equation 4 of that paper."""
 
 
 @dataclass(frozen=True)
@@ -260,10 +263,21 @@ def _subject(entry: PolymerEntry, file: CampaignFile, protocol: Protocol, force_
             n_chains=section.chains,
             degrees=(degree,) * section.chains,
         )
-        _check_describable(force_field, chain(unit, 3, section.end_groups), entry.text)
+        topology = chain(unit, 3, section.end_groups)
+        _check_describable(force_field, topology, entry.text)
         subject = Subject(entry, unit.canonical, unit.key, unit.polymer_class, unit.mass, _spec(component, file))
-    check_edge(subject.system, protocol.system.nonbonded.cutoff, DENSITY_GUESS)
+    check_edge(subject.system, protocol.system.nonbonded.cutoff, density_guess(topology))
     return subject
+
+
+def density_guess(topology: Topology) -> float:
+    """Return about the density of an amorphous material, g/cm3, from the van der Waals volume of its molecule."""
+    mol = to_rdkit(topology)
+    aromatic = rdMolDescriptors.CalcNumAromaticRings(mol)
+    other = rdMolDescriptors.CalcNumRings(mol) - aromatic
+    atoms = sum(VAN_DER_WAALS[number] for number in topology.numbers.tolist())
+    volume = atoms - 5.92 * len(topology.bonds) - 14.7 * aromatic - 3.8 * other
+    return float(Descriptors.MolWt(mol)) * PACKING / (0.602214076 * volume)
 
 
 def canonical_unit(psmiles: str) -> RepeatUnit:

@@ -63,8 +63,12 @@ class Report:
 def prepare(path: str | Path) -> Plan:
     """Read a campaign file and plan it; raises InputError for what concerns the whole file."""
     file = read_campaign(path)
-    plan = plan_campaign(file, Path(path).resolve().parent)
-    _check_charges(plan)
+    try:
+        plan = plan_campaign(file, Path(path).resolve().parent)
+        _check_charges(plan)
+    except PolyOmicsError as error:
+        error.subject = error.subject or str(path)
+        raise
     return plan
 
 

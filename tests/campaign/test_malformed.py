@@ -15,7 +15,7 @@ GOOD = '{psmiles: "*CCO*", name: good}'
 
 
 def campaign(polymers: str, rest: str = "") -> str:
-    head = "name: bad\nstore: ./store\nprotocol: quick\nsystem: {chains: 8, atoms_per_chain: 90}\n"
+    head = "name: bad\nstore: ./store\nprotocol: quick\nsystem: {chains: 8, atoms_per_chain: 100}\n"
     return f"{head}polymers: [{polymers}]\n{rest}\n"
 
 
