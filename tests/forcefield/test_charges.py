@@ -19,6 +19,7 @@ from polyomics.forcefield.charges import (
 )
 from polyomics.forcefield.charges.neutral import POLARIZABILITY, neutral_units
 from polyomics.forcefield.charges.oligomer import capped_oligomer
+from polyomics.polymer.chain import chain
 from polyomics.polymer.psmiles import RepeatUnit, parse, parse_molecule
 
 UNITS = [
@@ -177,6 +178,19 @@ def test_a_small_molecule_has_its_charges_in_the_middle():
     assert charges.middle[:2] == pytest.approx([0.28, -0.68], abs=1e-9)
     assert np.ptp(charges.middle[2:5]) < 1e-12
     assert abs(charges.middle.sum()) < 1e-12
+
+
+@pytest.mark.parametrize("method", CHEAP)
+def test_stamped_charges_are_those_of_the_whole_chain(method):
+    unit = parse("*CC(*)C(=O)OC")
+    topology = chain(unit, 15)
+    whole = molecule_charges(topology, method).middle
+    charges = unit_charges(unit, method)
+    stamped = np.concatenate([charges.head, *[charges.middle] * 13, charges.tail])
+    inner = (topology.residues > 6) & (topology.residues < 8)
+    assert np.abs(whole - stamped)[inner].max() < 1e-6
+    # At the ends only the correction to neutral end units may differ: carbon-carbon links move little charge.
+    assert np.abs(whole - stamped).max() < 0.01
 
 
 def test_a_charge_set_survives_json():
