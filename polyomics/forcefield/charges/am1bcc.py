@@ -76,6 +76,8 @@ def am1bcc(oligomer: Oligomer, seed: int) -> tuple[FloatArray, float]:
     """Return AM1-BCC charges (Jakalian, Jack and Bayly 2002, doi:10.1002/jcc.10128), the mean over diverse conformers.
 
     AM1 is run at the MMFF94 geometry without optimising it: optimisation of a trimer takes 10 to 100 times longer.
+    Measured on seven small molecules it would move a charge by at most 0.03 e, but by 0.29 e in dimethyl sulfone, whose
+    AM1 geometry is far from the MMFF94 one.
 
     Parameters
     ----------
