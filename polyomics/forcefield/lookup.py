@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Literal, TypeVar
 import numpy as np
 
 from polyomics.forcefield.interface import Analogy
-from polyomics.forcefield.similarity import PARTNERS, lineage, plain, substitutes
+from polyomics.forcefield.similarity import PARTNERS, SAME_FAMILY, lineage, plain, substitutes
 from polyomics.forcefield.tables import (
     KJ,
     WILDCARD,
@@ -36,7 +36,7 @@ PENALTY_LIMIT = 90.0
 """Substitutions above this total penalty are refused."""
 WILD_OUTER = 8.0
 """Penalty of a wildcard outer type in the row of another central pair."""
-MEAN_ANGLE = 60.0
+MEAN_ANGLE = 40.0
 """Penalty of an angle made as the mean of two others."""
 STIFF = 3.3 * KJ
 """Barriers (kJ/mol per term) of double and aromatic bonds in the tables lie above this, those of single bonds below."""
@@ -63,8 +63,9 @@ class Lookup:
 
     The search for a term of types T takes the first of these that the table has: T; T with later types replaced by
     the ones they were split off; both with the colours of pair types exchanged; for torsions the wildcards
-    ``X-b-c-X`` of all of them; and at last the nearest similar types (:mod:`similarity`). Everything but T itself and
-    its own wildcard is recorded as an :class:`Analogy`.
+    ``X-b-c-X`` of all of them; and at last the nearest similar types (:mod:`similarity`), or for an angle a-b-c the
+    mean of a-b-a and c-b-c where that is cheaper. Everything but T itself and its own wildcard is recorded as an
+    :class:`Analogy`.
 
     Parameters
     ----------
@@ -98,7 +99,7 @@ class Lookup:
 
     def bond(self, types: Types) -> Harmonic | None:
         """Return the parameters of a bond of types ``(a, b)``, or None and note it as missing."""
-        return self._remembered("bond", bond_key(*types), lambda t: self._harmonic("bond", t, self._table.bonds))
+        return self._remembered("bond", bond_key(*types), self._bond)
 
     def angle(self, types: Types) -> Harmonic | None:
         """Return the parameters of an angle of types ``(a, b, c)``, or None and note it as missing."""
@@ -137,14 +138,27 @@ class Lookup:
         text = used if isinstance(used, str) else "-".join(used)
         self.analogies[Analogy(kind, "-".join(wanted), text, penalty)] = None
 
-    def _harmonic(self, kind: Kind, types: Types, table: Mapping[Types, Harmonic]) -> Harmonic | None:
+    def _bond(self, types: Types) -> Harmonic | None:
+        table = self._table.bonds
+        return self._same("bond", types, table) or self._nearest("bond", types, table, self._limit)
+
+    def _angle(self, types: Types) -> Harmonic | None:
+        table = self._table.angles
+        return (
+            self._same("angle", types, table)
+            or self._nearest("angle", types, table, MEAN_ANGLE)
+            or self._mean_angle(types)
+            or self._nearest("angle", types, table, self._limit)
+        )
+
+    def _same(self, kind: Kind, types: Types, table: Mapping[Types, Harmonic]) -> Harmonic | None:
         for used in equivalents(types):
             key = min(used, used[::-1])
             if key in table:
                 if used != types:
                     self._record(kind, types, key, 0.0)
                 return table[key]
-        return self._nearest(kind, types, table)
+        return None
 
     def _proper(self, types: Types, character: Character) -> tuple[Fourier, ...] | None:
         same = [proper_key(*used) for used in equivalents(types)]
@@ -155,14 +169,14 @@ class Lookup:
                 return self._table.propers[used]
         return self._nearest_proper(types, character)
 
-    def _nearest(self, kind: Kind, types: Types, table: Mapping[Types, Harmonic]) -> Harmonic | None:
+    def _nearest(self, kind: Kind, types: Types, table: Mapping[Types, Harmonic], limit: float) -> Harmonic | None:
         """Return the cheapest row reached by substituting types; ties go to the alphabetically first."""
         best: tuple[float, Types] | None = None
         for combination in product(*(substitutes(name) for name in types)):
             used = tuple(name for name, _ in combination)
             key = min(used, used[::-1])
             penalty = sum(weight * cost for weight, (_, cost) in zip(_WEIGHTS[kind], combination, strict=True))
-            if penalty <= self._limit and (best is None or (penalty, key) < best) and key in table:
+            if penalty <= limit and (best is None or (penalty, key) < best) and key in table:
                 best = (penalty, key)
         if best is None:
             return None
@@ -196,14 +210,12 @@ class Lookup:
             rows.setdefault((c, b), []).append((d, a))
         return rows
 
-    def _angle(self, types: Types) -> Harmonic | None:
-        found = self._harmonic("angle", types, self._table.angles)
-        return found if found is not None else self._mean_angle(types)
-
     def _mean_angle(self, types: Types) -> Harmonic | None:
         """Return the mean of the angles a-b-a and c-b-c, GAFF's own rule for angles without data (Wang et al. 2004)."""
         a, b, c = types
-        sides = [self._harmonic("angle", (end, b, end), self._table.angles) for end in (a, c)]
+        table = self._table.angles
+        ends = [(end, b, end) for end in (a, c)]
+        sides = [self._same("angle", t, table) or self._nearest("angle", t, table, 2 * SAME_FAMILY) for t in ends]
         if None in sides:
             return None
         self._record("angle", types, f"mean of {a}-{b}-{a} and {c}-{b}-{c}", MEAN_ANGLE)

@@ -171,3 +171,21 @@ def test_dispersion_correction_and_switch_reach_openmm():
     assert not force.getUseDispersionCorrection()
     assert force.getSwitchingDistance().value_in_unit(unit.nanometer) == 0.8
     assert force.getReciprocalSpaceForceGroup() == FORCE_GROUPS["reciprocal"]
+
+
+@pytest.mark.parametrize("constraints", ["hbonds", "none"])
+def test_another_force_field_runs_under_the_barostat_without_code_of_its_own(constraints):
+    system = system_of(constraints=constraints, hydrogen_mass=3.0)
+    system.addForce(openmm.MonteCarloBarostat(1.0, 300.0, 5))
+    check_barostat(system)
+    integrator = openmm.LangevinMiddleIntegrator(300.0, 1.0, 0.001)
+    integrator.setRandomNumberSeed(1)
+    context = openmm.Context(system, integrator, openmm.Platform.getPlatformByName("Reference"))
+    check_molecules(context)
+    context.setPositions(positions())
+    openmm.LocalEnergyMinimizer.minimize(context, 10.0, 50)
+    before = context.getState().getPeriodicBoxVolume().value_in_unit(unit.nanometer**3)
+    integrator.step(100)
+    state = context.getState(getEnergy=True)
+    assert np.isfinite(state.getPotentialEnergy().value_in_unit(unit.kilojoule_per_mole))
+    assert state.getPeriodicBoxVolume().value_in_unit(unit.nanometer**3) != before
