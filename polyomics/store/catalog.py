@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 from polyomics.errors import NotFoundError, TransientError
 from polyomics.store import layout
 from polyomics.store.address import data_root
-from polyomics.store.engine import connect, identifier, literal
+from polyomics.store.engine import connect, identifier, literal, plain
 from polyomics.store.fold import TableFile, compact, fold, pending_sources
 from polyomics.store.schemas import TABLES
 from polyomics.store.views import plain_sql, view_statements
@@ -83,7 +83,7 @@ def publish(store: ObjectStore, rebuild: bool = False) -> dict[str, Any]:
             _ensure_views(store, base)
             return _report(store, base, [], 0, started, before)
         added = list(fold(store, sources))
-        snapshot = Snapshot(newest + 1, tuple(compact(store, [*base.files, *added])))
+        snapshot = Snapshot(newest + 1, tuple(compact(store, _distinct([*base.files, *added]))))
         data, views = build_catalog(store, snapshot)
         if store.create(layout.catalog_key(snapshot.sequence), data):
             store.create(layout.views_key(snapshot.sequence), views)
@@ -109,7 +109,7 @@ def load_snapshot(store: ObjectStore, sequence: int) -> Snapshot:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "catalog.ducklake"
         path.write_bytes(data)
-        with connect() as connection:
+        with plain(threads=1) as connection:
             connection.execute(f"ATTACH {literal(str(path))} AS meta (READ_ONLY)")
             rows = connection.execute(
                 "SELECT t.table_name, f.path, f.record_count, f.file_size_bytes FROM meta.ducklake_data_file AS f "
@@ -138,7 +138,7 @@ def build_catalog(store: ObjectStore, snapshot: Snapshot) -> tuple[bytes, bytes]
     root = data_root(store)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "catalog.ducklake"
-        with connect(store) as connection:
+        with connect(store, threads=1) as connection:
             connection.execute(
                 f"ATTACH {literal(f'ducklake:{path}')} AS {_ALIAS} (DATA_PATH {literal(root)}, "
                 f"META_BLOCK_SIZE {_BLOCK_SIZE}, DATA_INLINING_ROW_LIMIT 0)"
@@ -150,7 +150,7 @@ def build_catalog(store: ObjectStore, snapshot: Snapshot) -> tuple[bytes, bytes]
                 connection.execute(f"CREATE VIEW {_ALIAS}.main.{name} AS {select}")
             connection.execute("COMMIT")
             connection.execute(f"DETACH {_ALIAS}")
-            _make_relative(connection, path, root)
+            _finish(connection, path, root)
         data = path.read_bytes()
     return data, plain_sql(root if root.startswith("s3://") else "", names, wide).encode()
 
@@ -176,15 +176,26 @@ def _wide_columns(connection: duckdb.DuckDBPyConnection) -> list[tuple[str, str]
     ).fetchall()
 
 
-def _make_relative(connection: duckdb.DuckDBPyConnection, path: Path, root: str) -> None:
-    """Rewrite absolute paths as DuckLake's own relative ones (``path_is_relative``, below ``data_path``)."""
+def _finish(connection: duckdb.DuckDBPyConnection, path: Path, root: str) -> None:
+    """Correct what ``ducklake_add_data_files`` of DuckLake 1.5.5 writes into the catalog.
+
+    Absolute paths become DuckLake's relative ones (``path_is_relative``, below ``data_path``). And every column may
+    hold nulls: it derives "no nulls" from the files that have the column, so that for files older than the column
+    DuckDB's optimiser returns garbage in GROUP BY.
+    """
     connection.execute(f"ATTACH {literal(str(path))} AS meta")
     connection.execute("UPDATE meta.ducklake_schema SET path = '', path_is_relative = true")
     connection.execute("UPDATE meta.ducklake_table SET path = '', path_is_relative = true")
     connection.execute(
         "UPDATE meta.ducklake_data_file SET path = substr(path, ?), path_is_relative = true", [len(root) + 1]
     )
+    connection.execute("UPDATE meta.ducklake_table_column_stats SET contains_null = true")
     connection.execute("DETACH meta")
+
+
+def _distinct(files: list[TableFile]) -> list[TableFile]:
+    """Return each file once: equal rows folded twice have one name, and DuckLake would count them twice."""
+    return list({file.key: file for file in files}.values())
 
 
 def _ensure_views(store: ObjectStore, snapshot: Snapshot) -> None:

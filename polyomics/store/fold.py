@@ -186,13 +186,13 @@ def _write_series(store: ObjectStore, table: Table, keys: Sequence[str]) -> Iter
 
 
 def conformed(table: Table, data: pa.Table) -> pa.Table:
-    """Return an older file's rows in the table's present schema: columns added since become their defaults."""
+    """Return an older file's rows in the table's present schema: columns added since are null."""
     arrays = []
     for column in table.columns:
         if column.name in data.column_names:
             arrays.append(data.column(column.name).combine_chunks())
         else:
-            arrays.append(pa.array([column.default] * data.num_rows, type=column.kind.arrow))
+            arrays.append(pa.nulls(data.num_rows, column.kind.arrow))
     return pa.Table.from_arrays(arrays, schema=table.schema)
 
 

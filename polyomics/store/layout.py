@@ -14,7 +14,7 @@ DATA = "data/"
 CATALOG = "catalog/"
 CAMPAIGNS = "campaigns/"
 ATTEMPTS = "attempts/"
-CHECKPOINTS = "checkpoints/"  # a prefix of its own, so that a bucket's lifecycle rule can expire it
+SAVED_STATES = "checkpoints/"  # a prefix of its own, so that a bucket's lifecycle rule can expire it
 
 MARKER_NAME = "marker.json"
 
@@ -76,7 +76,7 @@ def announcement_key(campaign: str, sha256: str) -> str:
 def checkpoint_prefix(stage_key: str) -> str:
     """Return the prefix of the checkpoints of one stage."""
     check_name(stage_key, "stage_key")
-    return f"{CHECKPOINTS}{stage_key[:2]}/{stage_key}/"
+    return f"{SAVED_STATES}{stage_key[:2]}/{stage_key}/"
 
 
 def catalog_key(sequence: int) -> str:

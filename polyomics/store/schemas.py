@@ -57,7 +57,8 @@ class Column:
     required
         A row without it is refused.
     default
-        What a missing value becomes (also in rows written before the column existed).
+        What a missing value becomes. Only columns of a table's first release have one: older files lack later
+        columns, which are then null.
     choices
         Allowed values of a text, if limited.
     filled
