@@ -33,7 +33,7 @@ PACKING = 0.645
 """Share of an amorphous polymer's volume that its van der Waals volume takes (Bondi)."""
 
 VAN_DER_WAALS = {1: 7.24, 6: 20.58, 7: 15.6, 8: 14.71, 9: 13.31, 15: 24.43, 16: 24.43, 17: 22.45, 35: 26.52, 53: 32.52}
-"""Volume by atomic number, Å3: Zhao, Abraham & Zissimos, J. Org. Chem. 68, 7368 (2003), with equation 4 of that paper."""
+"""Volume by atomic number, Å3: Zhao, Abraham & Zissimos, J. Org. Chem. 68, 7368 (2003), with its equation 4."""
 
 
 @dataclass(frozen=True)

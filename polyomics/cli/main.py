@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import traceback
 
 import click
 
@@ -43,3 +44,7 @@ def main() -> None:
     except PolyOmicsError as error:
         click.echo(f"{error.failure_class.value}: {error}", err=True)
         sys.exit(FAILURES[error.failure_class].exit_code)
+    except Exception:
+        traceback.print_exc()
+        click.echo("bug: this is a defect in PolyOmics; please report it with the lines above", err=True)
+        sys.exit(FAILURES[FailureClass.BUG].exit_code)

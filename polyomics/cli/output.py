@@ -27,7 +27,7 @@ def format_option(default: str = "table") -> Callable[[Any], Any]:
 
 def messages() -> Console:
     """Return the console for progress and messages: stderr."""
-    return Console(stderr=True, highlight=False)
+    return Console(stderr=True, highlight=False, soft_wrap=True)
 
 
 def plain(value: Any) -> Any:

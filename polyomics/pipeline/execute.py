@@ -37,6 +37,10 @@ class Progress:
     ns_per_day: float = 0.0
 
 
+def silent(progress: Progress) -> None:
+    """Report nothing."""
+
+
 @dataclass(frozen=True)
 class Settings:
     """How to compute, without influence on what: none of it is part of a key.
@@ -59,7 +63,7 @@ class Settings:
     threads: int | None = None
     checkpoint_interval: float = 60.0
     stop: Callable[[], bool] = never
-    report: Callable[[Progress], None] = lambda _progress: None
+    report: Callable[[Progress], None] = silent
 
 
 @dataclass(frozen=True)
