@@ -19,9 +19,9 @@ MINIMUM_SAMPLES = 20.0
 """Fewer independent samples than this give no value, only a reason."""
 
 MEAN_SELECTION = 0.8
-FLUCTUATION_SELECTION = 1.5
+FLUCTUATION_SELECTION = 2.4
 RECIPROCAL_SELECTION = 0.5
-"""Strengths of :func:`selection_factor`, calibrated on synthetic series (tests/properties/test_coverage.py)."""
+"""Strengths of :func:`selection_factor`, calibrated on synthetic series (tests/properties/test_error_bars.py)."""
 
 HEAVY_TAILS = 1.5
 """A direct estimate of the variance this much above the Gaussian one (more than its noise) replaces it."""
