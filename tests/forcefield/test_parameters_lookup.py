@@ -77,6 +77,11 @@ def test_ancestors_supply_missing_torsions_without_penalty():
     assert max(a.penalty for a in found) == 0.0
 
 
+def test_a_row_of_four_types_replaces_the_wildcard():
+    (only,) = Lookup(load_table("2.2.20")).proper(("f", "c3", "c3", "f"))
+    assert only == (2, 0.0, pytest.approx(1.81 * KJ))
+
+
 def test_a_single_bond_never_borrows_the_barrier_of_a_double_bond():
     found = {a.wanted: a for a in parameters("C=Cc1ccccc1").analogies}
     assert found["ca-ca-ce-ha"].used == "X-c2-ca-X"
