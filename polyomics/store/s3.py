@@ -28,7 +28,8 @@ from polyomics.store.layout import check_key
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-_TRIES = 8
+_TRIES = 6
+_PAGE = 1000  # objects per listing request, the most that S3 gives
 _WRITER = "writer"  # metadata name of the token that tells our own write from another's
 _LOST = (ConnectionError, HTTPClientError, IncompleteReadError, ResponseStreamingError)
 _ABSENT = {"404", "NoSuchKey", "NotFound"}
@@ -62,7 +63,7 @@ class S3Store:
         self.region = self.session.region_name or "us-east-1"
         self.requests: Counter[str] = Counter()
         config = Config(
-            retries={"mode": "standard", "total_max_attempts": 4},
+            retries={"mode": "standard", "total_max_attempts": 3},
             connect_timeout=10,
             read_timeout=60,
             max_pool_connections=64,
@@ -142,13 +143,13 @@ class S3Store:
         raise TransientError(f"no clear answer after {_TRIES} tries: {last}", subject=self.address, field=key)
 
     def list(self, prefix: str) -> Iterator[ObjectInfo]:
-        """Yield objects below a prefix in key order, 1,000 per request."""
+        """Yield objects below a prefix in key order."""
         token: dict[str, str] = {}
         while True:
             page = self._patiently(
                 prefix,
                 lambda token=token: self._client.list_objects_v2(  # type: ignore[misc]
-                    Bucket=self.bucket, Prefix=self.prefix + prefix, **token
+                    Bucket=self.bucket, Prefix=self.prefix + prefix, MaxKeys=_PAGE, **token
                 ),
             )
             for item in page.get("Contents", ()):

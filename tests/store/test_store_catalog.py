@@ -13,7 +13,7 @@ import pytest
 from store_samples import estimate_marker, key_of, property_row, thermo_bytes
 
 from polyomics.errors import InputError, NotFoundError
-from polyomics.store import catalog, fold, layout, schemas, sql
+from polyomics.store import catalog, fold, layout, local, schemas, sql
 from polyomics.store.address import open_store
 from polyomics.store.catalog import publish
 from polyomics.store.engine import extension_path
@@ -441,14 +441,16 @@ def test_nothing_in_the_package_lets_ducklake_delete():
         assert not forbidden.search(path.read_text()), path
 
 
-def test_thousands_of_markers_become_few_sorted_files(tmp_path):
+def test_thousands_of_markers_become_few_sorted_files(tmp_path, monkeypatch):
+    monkeypatch.setattr(local.os, "fsync", lambda _: None)  # nobody pulls the plug here
     store = open_store(tmp_path)
     markers = MarkerStore(store)
-    for number in range(1500):
-        markers.commit(estimate_marker(number, n_properties=8))
+    for number in range(5000):
+        markers.commit(estimate_marker(number, n_properties=2))
     report = publish(store)
-    assert report["markers"] == 1500
+    assert report["markers"] == 5000
     assert report["files"] <= 10
+    assert report["peak_mb"] < 4096
     with sql.open(tmp_path) as database:
-        assert database.sql("SELECT count(*) FROM properties").rows() == [(12_000,)]
-        assert database.sql("SELECT count(*) FROM polymers").rows() == [(1500,)]
+        assert database.sql("SELECT count(*) FROM properties").rows() == [(10_000,)]
+        assert database.sql("SELECT count(*) FROM polymers").rows() == [(5000,)]
