@@ -10,8 +10,9 @@ from rdkit import Chem
 from rdkit.Chem import rdDistGeom, rdForceFieldHelpers, rdMolTransforms
 
 from polyomics.build.context import Context, Graph, copy_written_stereo, cut_context
-from polyomics.build.potential import Typing, dihedrals
-from polyomics.build.rotors import find_rotors, sample_rotors
+from polyomics.build.dyads import backbone_with_ends
+from polyomics.build.potential import KT, Typing, dihedrals
+from polyomics.build.rotors import Fragment, find_rotors, sample_rotors
 from polyomics.build.stereo import UnitStereo, handedness, tag_for, unit_stereo
 from polyomics.errors import NumericsError
 
@@ -36,6 +37,8 @@ class Block:
     frames
         Exit frames in entry coordinates, rows x, y, z: x along the link to the atom after, the previous backbone atom in
         the upper half of the xy plane, shape (m, 3, 3).
+    weight
+        Probability of each conformer, shape (m,).
     radius, depth
         Van der Waals minimum distance (Å) and depth (kcal/mol) of each row, shape (n + 2,).
     from_entry, to_exit
@@ -46,6 +49,7 @@ class Block:
 
     points: FloatArray
     frames: FloatArray
+    weight: FloatArray
     radius: FloatArray
     depth: FloatArray
     from_entry: IntArray
@@ -71,7 +75,10 @@ def mirrored(block: Block) -> Block:
 def merged(one: Block, two: Block) -> Block:
     """Return the conformers of both blocks."""
     return replace(
-        one, points=np.concatenate([one.points, two.points]), frames=np.concatenate([one.frames, two.frames])
+        one,
+        points=np.concatenate([one.points, two.points]),
+        frames=np.concatenate([one.frames, two.frames]),
+        weight=0.5 * np.concatenate([one.weight, two.weight]),
     )
 
 
@@ -93,22 +100,32 @@ def unit_block(graph: Graph, residue: int, signs: tuple[int, ...], size: int) ->
     unit = topology.units[int(topology.sequence[residue])]
     stereo = unit_stereo(unit)
     atoms = unit_atoms(topology, residue)
-    before, after = linked_atoms(graph, atoms)
-    path = [before, *(atoms[k] for k in stereo.path), after]
+    backbone = [int(i) for i in backbone_with_ends(topology).path]
+    at, length = backbone.index(atoms[stereo.path[0]]), len(stereo.path)
+    path = backbone[at - 2 : at + length + 2]
+    before, after = path[1], path[-2]
     context = cut_context(graph, [*atoms, before, after])
     copy_written_stereo(context, unit.mol, atoms, before, after)
-    _set_signs(context, stereo, atoms, path, signs)
-    planar = [(*path[p.position : p.position + 4], 180.0 if p.trans else 0.0) for p in stereo.planar]
-    planar = [p for p in planar if len(p) == 5]
-    rows = [*atoms, before, after]
+    _set_signs(context, stereo, atoms, path[1:-1], signs)
+    planar = [(*path[p.position + 1 : p.position + 5], 180.0 if p.trans else 0.0) for p in stereo.planar]
+    planar += [(*path[:4], 180.0) for p in stereo.planar if p.position == length - 1]
+    ahead = _beyond(graph, after, {before, *atoms}, 2)
+    rows = [*atoms, before, after, *ahead, *_beyond(graph, before, {after, *atoms}, 1)]
     points = _embed(context, planar)[:, [context.index[a] for a in rows]]
-    points = points[_has_signs(points, stereo, signs)]
+    points = points[_has_signs(points, len(atoms), stereo, signs)]
     if not len(points):
         raise NumericsError(
             "no conformer has the wanted configuration", subject=unit.text, field="tacticity", remedy="check stereo marks"
         )
     frozen = {frozenset(p[1:3]) for p in planar}
-    return _sampled(graph, context, rows, path, frozen, points, size)
+    fragment = Fragment(graph, context, Typing(context.mol), rows, path[2], frozen)
+    return _sampled(fragment, path[1:-1], points, size, len(ahead))
+
+
+def _beyond(graph: Graph, link: int, inside: set[int], bonds: int) -> list[int]:
+    """Return the atoms up to ``bonds`` bonds past a linked atom, away from the block ``inside``."""
+    near = graph.distances([link], set(range(graph.topology.n_atoms)) - inside)
+    return sorted(a for a, d in near.items() if 0 < d <= bonds)
 
 
 def cap_block(graph: Graph, which: str, size: int) -> Block:
@@ -137,7 +154,8 @@ def cap_block(graph: Graph, which: str, size: int) -> Block:
     centre, linked = points[:, rows.index(root)], points[:, rows.index(link)]
     points[:, missing] = 2.0 * centre - linked if partner is None else points[:, rows.index(partner)]
     path = [len(atoms), rows.index(root), len(atoms) + 1]
-    block = _sampled(graph, context, rows, [link, root, link], set(), points, size)
+    fragment = Fragment(graph, context, Typing(context.mol), rows, root, set())
+    block = _sampled(fragment, [link, root, link], points, size, 0)
     depth = block.depth.copy()
     depth[missing] = 0.0
     return framed(replace(block, depth=depth, path=np.array(path, dtype=np.int64)))
@@ -160,12 +178,14 @@ def _set_signs(context: Context, stereo: UnitStereo, atoms: list[int], path: lis
         target = context.mol.GetAtomWithIdx(context.index[atoms[centre.atom]])
         order = [a.GetIdx() for a in target.GetNeighbors()]
         around = path[centre.position], path[centre.position + 2], atoms[centre.substituent], atoms[centre.other]
+        # Distinct isotopes keep RDKit from taking the centre for symmetric where the fragment, unlike the chain, is.
+        for atom in target.GetNeighbors():
+            atom.SetIsotope(atom.GetIdx() + 1)
         target.SetChiralTag(tag_for(order, *(context.index[a] for a in around), sign))
 
 
-def _has_signs(points: FloatArray, stereo: UnitStereo, signs: tuple[int, ...]) -> FloatArray:
-    """Return which conformers (rows: unit, atom before, atom after) have the wanted handedness, shape (m,)."""
-    n = points.shape[1] - 2
+def _has_signs(points: FloatArray, n: int, stereo: UnitStereo, signs: tuple[int, ...]) -> FloatArray:
+    """Return which conformers (rows: ``n`` of the unit, atom before, atom after) have the wanted handedness, (m,)."""
     path = [n, *stereo.path, n + 1]
     good = np.ones(len(points), dtype=bool)
     for centre, sign in zip(stereo.centres, signs, strict=True):
@@ -203,32 +223,32 @@ def _embed(context: Context, planar: list[tuple[int, ...]]) -> FloatArray:
     return np.asarray(points[good], dtype=np.float64)
 
 
-def _sampled(
-    graph: Graph,
-    context: Context,
-    rows: list[int],
-    path: list[int],
-    frozen: set[frozenset[int]],
-    points: FloatArray,
-    size: int,
-) -> Block:
-    typing = Typing(context.mol)
-    sizes = np.array([typing.size(context.index[a]) for a in rows], dtype=np.float64)
-    radius, depth = sizes[:, 0], sizes[:, 1]
-    rotors = find_rotors(graph, context, typing, rows, path[1], frozen, (radius, depth))
-    rng = np.random.default_rng(LIBRARY_SEED)
-    members = set(rows)
-    before, after = (graph.distances([a], members) for a in (path[0], path[-1]))
-    last = len(rows) - 1
+def _sampled(fragment: Fragment, path: list[int], points: FloatArray, size: int, n_ahead: int) -> Block:
+    """Return the block of a fragment (rows: atoms, atom before, atom after, ``n_ahead`` past it, rest before it).
+
+    The atoms past the link stand for the next block: averaging over their torsions is the look-ahead that makes growth
+    draw from the right distribution. Those before the link only keep the sampling where it matters; growth counts them
+    for itself, so their share of the Boltzmann factor is divided out again, up to a factor of 20.
+    """
+    rows = fragment.rows
+    n = rows.index(path[0]) + 2
+    copies = sample_rotors(points, find_rotors(fragment), size, np.random.default_rng(LIBRARY_SEED))
+    bias = fragment.pairs([*range(n - 2), n - 1], list(range(n + n_ahead, len(rows)))).energy(copies) / KT
+    weight = np.exp(np.minimum(bias - np.median(bias), 3.0))
+    radius, depth = fragment.sizes
+    first, last = path[1], path[-2]
+    separation = fragment.separation
+    places = {a: k for k, a in reversed(list(enumerate(rows)))}
     return framed(
         Block(
-            points=sample_rotors(points, rotors, size, rng),
+            points=copies[:, :n],
             frames=np.zeros((0, 3, 3)),
-            radius=radius,
-            depth=depth,
-            from_entry=np.array([before[a] for a in rows], dtype=np.int64),
-            to_exit=np.array([after[a] for a in rows], dtype=np.int64),
-            path=np.array([last - 1, *(rows.index(a) for a in path[1:-1]), last], dtype=np.int64),
+            weight=weight / weight.sum(),
+            radius=radius[:n],
+            depth=depth[:n],
+            from_entry=1 + separation[places[first], :n] - 2 * (np.arange(n) == n - 2),
+            to_exit=1 + separation[places[last], :n] - 2 * (np.arange(n) == n - 1),
+            path=np.array([n - 2, *(places[a] for a in path[1:-1]), n - 1], dtype=np.int64),
         )
     )
 

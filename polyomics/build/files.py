@@ -11,6 +11,7 @@ import openmm
 
 from polyomics.build.assemble import build_cell
 from polyomics.build.cell import Cell
+from polyomics.build.dyads import dyad_statistics
 from polyomics.build.spec import assembly_of, homopolymer_spec
 from polyomics.errors import InputError
 
@@ -174,7 +175,6 @@ def build_command(
     from polyomics.forcefield.charges import unit_charges
     from polyomics.forcefield.gaff2 import GAFF2
     from polyomics.forcefield.interface import SystemOptions
-    from polyomics.build.dyads import dyad_statistics
     from polyomics.polymer.psmiles import parse
 
     seconds: dict[str, float] = {}

@@ -170,7 +170,7 @@ class _Growth:
     def _likely(self, block: Block, link: Link, last: _State) -> tuple[IntArray, FloatArray]:
         """Return conformers and link torsions drawn from the Boltzmann weight of the link's torsion terms."""
         rng = self.rng
-        conformers = rng.integers(len(block.points), size=_TORSIONS)
+        conformers = rng.choice(len(block.points), size=_TORSIONS, p=block.weight)
         if link.trans:
             angles = np.pi + rng.normal(0.0, 0.1, _TORSIONS)
         else:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -10,11 +11,30 @@ import numpy as np
 from polyomics.build.potential import ATTRACTED, KT, contact_energy, dihedrals, relaxed, torsion_energy
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from polyomics.build.context import Context, Graph
     from polyomics.build.potential import Typing
     from polyomics.polymer.topology import FloatArray, IntArray
 
 _SWEEPS = 30
+
+
+@dataclass(frozen=True, eq=False)
+class Pairs:
+    """Pairs of rows that touch, shape (p, 2), minimum distance (Å), depth (kcal/mol), whether attraction counts, (p,)."""
+
+    rows: IntArray
+    distance: FloatArray
+    depth: FloatArray
+    attracted: NDArray[np.bool_]
+
+    def energy(self, copies: FloatArray) -> FloatArray:
+        """Return the contact energy (kcal/mol) of conformers (m, n, 3), shape (m,)."""
+        gap = np.linalg.norm(copies[:, self.rows[:, 0]] - copies[:, self.rows[:, 1]], axis=-1) / self.distance
+        contact = contact_energy(gap, self.depth)
+        repulsive = np.where(gap < 1.0, contact + self.depth, 0.0)
+        return np.asarray(relaxed(np.where(self.attracted, contact, repulsive)).sum(axis=-1), dtype=np.float64)
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,87 +49,94 @@ class Rotor:
         Rows that turn.
     quadruples, barriers
         Torsion terms about the axis, shapes (t, 4) and (t, 3).
-    pairs, distance, depth, attracted
-        Row pairs whose distance changes, shape (p, 2), with minimum distance (Å), depth (kcal/mol) and whether
-        attraction counts, shape (p,).
+    pairs
+        Contacts that change.
     """
 
     axis: tuple[int, int]
     moving: IntArray
     quadruples: IntArray
     barriers: FloatArray
-    pairs: IntArray
-    distance: FloatArray
-    depth: FloatArray
-    attracted: IntArray
+    pairs: Pairs
 
 
-def find_rotors(
-    graph: Graph,
-    context: Context,
-    typing: Typing,
-    rows: list[int],
-    root: int,
-    frozen: set[frozenset[int]],
-    sizes: tuple[FloatArray, FloatArray],
-) -> list[Rotor]:
-    """Return the rotatable bonds among ``rows``; methyl groups, rings, planar and terminal bonds do not count.
+@dataclass(frozen=True, eq=False)
+class Fragment:
+    """A typed group of atoms whose bonds can turn.
 
     Parameters
     ----------
     graph, context, typing
         The molecule, the fragment of it that was typed, and its parameters.
     rows
-        Atom of the graph of each row; the last two are linked atoms.
+        Atom of the graph of each row.
     root
         Atom that must not move.
     frozen
         Bonds that keep their torsion.
-    sizes
-        Radius and depth per row.
     """
-    members, real = set(rows), set(rows[:-2])
-    row_of = {a: k for k, a in reversed(list(enumerate(rows)))}
-    separation = {a: graph.distances([a], members) for a in members}
+
+    graph: Graph
+    context: Context
+    typing: Typing
+    rows: list[int]
+    root: int
+    frozen: set[frozenset[int]]
+
+    @cached_property
+    def sizes(self) -> tuple[FloatArray, FloatArray]:
+        """Van der Waals minimum distance (Å) and depth (kcal/mol) of each row, shape (n,)."""
+        table = np.array([self.typing.size(self.context.index[a]) for a in self.rows], dtype=np.float64)
+        return table[:, 0], table[:, 1]
+
+    @cached_property
+    def separation(self) -> IntArray:
+        """Bonds between rows, shape (n, n)."""
+        members = set(self.rows)
+        walks = [self.graph.distances([a], members) for a in self.rows]
+        return np.array([[walk[b] for b in self.rows] for walk in walks], dtype=np.int64)
+
+    def pairs(self, some: list[int], others: list[int]) -> Pairs:
+        """Return the pairs of rows three or more bonds apart between two groups of rows."""
+        table = np.array([(a, b) for a in some for b in others if self.separation[a, b] >= 3], dtype=np.int64)
+        table = table.reshape(-1, 2)
+        radius, depth = self.sizes
+        one, two = table[:, 0], table[:, 1]
+        return Pairs(
+            rows=table,
+            distance=0.5 * (radius[one] + radius[two]),
+            depth=np.sqrt(depth[one] * depth[two]),
+            attracted=self.separation[one, two] <= ATTRACTED,
+        )
+
+
+def find_rotors(fragment: Fragment) -> list[Rotor]:
+    """Return the rotatable bonds of a fragment; methyl groups, rings, planar and terminal bonds do not count."""
+    graph, members = fragment.graph, set(fragment.rows)
+    row_of = {a: k for k, a in reversed(list(enumerate(fragment.rows)))}
+    back = {k: a for a, k in fragment.context.index.items()}
     found = []
     for (i, j), order in graph.order.items():
-        if order != 1 or i not in real or j not in real or frozenset((i, j)) in frozen or graph.in_ring(i, j):
+        if order != 1 or not {i, j} <= members or frozenset((i, j)) in fragment.frozen or graph.in_ring(i, j):
             continue
         moving = graph.side(j, i, members)
-        if root in moving or _symmetric_end(graph, moving, j):
+        if fragment.root in moving or _symmetric_end(graph, moving, j):
             continue
-        terms = typing.terms(context.index[i], context.index[j])
-        back = {k: a for a, k in context.index.items()}
-        quadruples = [[row_of[back[int(a)]] for a in quad] for quad in terms.atoms]
-        found.append(_rotor((i, j), moving, members, quadruples, terms.barriers, row_of, separation, sizes))
+        terms = fragment.typing.terms(fragment.context.index[i], fragment.context.index[j])
+        quadruples = [[row_of.get(back.get(int(a), -1), -1) for a in quad] for quad in terms.atoms]
+        if all(min(quad) >= 0 for quad in quadruples):
+            turning = {row_of[a] for a in moving}
+            still = set(range(len(fragment.rows))) - turning - {row_of[i]}
+            found.append(
+                Rotor(
+                    axis=(row_of[i], row_of[j]),
+                    moving=np.array(sorted(turning), dtype=np.int64),
+                    quadruples=np.array(quadruples, dtype=np.int64).reshape(-1, 4),
+                    barriers=terms.barriers,
+                    pairs=fragment.pairs(sorted(still), sorted(turning - {row_of[j]})),
+                )
+            )
     return found
-
-
-def _rotor(
-    axis: tuple[int, int],
-    moving: set[int],
-    members: set[int],
-    quadruples: list[list[int]],
-    barriers: FloatArray,
-    row_of: dict[int, int],
-    separation: dict[int, dict[int, int]],
-    sizes: tuple[FloatArray, FloatArray],
-) -> Rotor:
-    still = members - moving - {axis[0]}
-    pairs = [(row_of[a], row_of[b]) for a in sorted(still) for b in sorted(moving - {axis[1]}) if separation[a][b] >= 3]
-    near = [separation[a][b] <= ATTRACTED for a in sorted(still) for b in sorted(moving - {axis[1]}) if separation[a][b] >= 3]
-    table = np.array(pairs, dtype=np.int64).reshape(-1, 2)
-    radius, depth = sizes
-    return Rotor(
-        axis=(row_of[axis[0]], row_of[axis[1]]),
-        moving=np.array(sorted(row_of[a] for a in moving), dtype=np.int64),
-        quadruples=np.array(quadruples, dtype=np.int64).reshape(-1, 4),
-        barriers=barriers,
-        pairs=table,
-        distance=0.5 * (radius[table[:, 0]] + radius[table[:, 1]]),
-        depth=np.sqrt(depth[table[:, 0]] * depth[table[:, 1]]),
-        attracted=np.array(near, dtype=np.int64),
-    )
 
 
 def _symmetric_end(graph: Graph, moving: set[int], root: int) -> bool:
@@ -150,12 +177,10 @@ def _metropolis(copies: FloatArray, rotor: Rotor, heat: float, rng: np.random.Ge
 
 
 def _energy(copies: FloatArray, rotor: Rotor) -> FloatArray:
-    total = torsion_energy(dihedrals(copies, rotor.quadruples), rotor.barriers) if len(rotor.quadruples) else 0.0
-    gap = np.linalg.norm(copies[:, rotor.pairs[:, 0]] - copies[:, rotor.pairs[:, 1]], axis=-1) / rotor.distance
-    contact = contact_energy(gap, rotor.depth)
-    repulsive = np.where(gap < 1.0, contact + rotor.depth, 0.0)
-    contact = relaxed(np.where(rotor.attracted > 0, contact, repulsive))
-    return np.asarray(total + contact.sum(axis=-1), dtype=np.float64)
+    contact = rotor.pairs.energy(copies)
+    if not len(rotor.quadruples):
+        return contact
+    return torsion_energy(dihedrals(copies, rotor.quadruples), rotor.barriers) + contact
 
 
 def _turn(copies: FloatArray, rotor: Rotor, angle: FloatArray) -> FloatArray:
