@@ -23,12 +23,39 @@ if TYPE_CHECKING:
 _ATTEMPTS = 5
 
 
+class Clock:
+    """Wall and CPU seconds per phase of a build."""
+
+    def __init__(self) -> None:
+        self._spent: dict[str, tuple[float, float]] = {}
+        self._mark = time.perf_counter(), time.process_time()
+
+    def lap(self, phase: str) -> None:
+        """Charge the time since the last lap to ``phase``."""
+        now = time.perf_counter(), time.process_time()
+        wall, cpu = self._spent.get(phase, (0.0, 0.0))
+        self._spent[phase] = wall + now[0] - self._mark[0], cpu + now[1] - self._mark[1]
+        self._mark = now
+
+    def wall(self) -> dict[str, float]:
+        """Return wall seconds per phase and in total."""
+        return self._table(0)
+
+    def cpu(self) -> dict[str, float]:
+        """Return CPU seconds of this process per phase and in total."""
+        return self._table(1)
+
+    def _table(self, kind: int) -> dict[str, float]:
+        table = {phase: round(times[kind], 3) for phase, times in self._spent.items()}
+        return table | {"total": round(sum(times[kind] for times in self._spent.values()), 3)}
+
+
 def build_cell(
     spec: SystemSpec,
     force_field: ForceField,
     charges: Sequence[Sequence[ChargeSet]],
     seed: int,
-    seconds: dict[str, float] | None = None,
+    clock: Clock | None = None,
 ) -> Cell:
     """Return a cell of distinct molecules at the start density, minimised and sound.
 
@@ -46,8 +73,8 @@ def build_cell(
         For each species its charge sets, as for ``ForceField.parametrise``.
     seed
         Everything random follows from it; the same seed gives the same bits on one machine.
-    seconds
-        If given, wall seconds per phase are added to it.
+    clock
+        If given, the phases growth, relaxation and checks are charged to it.
 
     Raises
     ------
@@ -56,23 +83,20 @@ def build_cell(
     polyomics.errors.NumericsError
         Five attempts failed; the last reason is given.
     """
-    spent = {} if seconds is None else seconds
+    clock = clock or Clock()
     reason = ""
     for attempt in range(_ATTEMPTS):
         rng = np.random.default_rng([seed, attempt])
         try:
-            mark = time.perf_counter()
             cell = place_molecules(spec, rng)
-            spent["growth"] = spent.get("growth", 0.0) + time.perf_counter() - mark
-            mark = time.perf_counter()
+            clock.lap("growth")
             cell = relax(cell, force_field, charges)
-            spent["relaxation"] = spent.get("relaxation", 0.0) + time.perf_counter() - mark
+            clock.lap("relaxation")
         except NumericsError as error:
             reason = str(error)
             continue
-        mark = time.perf_counter()
         reason = defect(cell)
-        spent["checks"] = spent.get("checks", 0.0) + time.perf_counter() - mark
+        clock.lap("checks")
         if not reason:
             return cell
     raise NumericsError(

@@ -115,7 +115,10 @@ def unit_block(graph: Graph, residue: int, signs: tuple[int, ...], size: int) ->
     points = points[_has_signs(points, len(atoms), stereo, signs)]
     if not len(points):
         raise NumericsError(
-            "no conformer has the wanted configuration", subject=unit.text, field="tacticity", remedy="check stereo marks"
+            "no conformer has the wanted configuration",
+            subject=unit.text,
+            field="tacticity",
+            remedy="check stereo marks",
         )
     frozen = {frozenset(p[1:3]) for p in planar}
     fragment = Fragment(graph, context, Typing(context.mol), rows, path[2], frozen)

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import io
-import time
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import openmm
 
-from polyomics.build.assemble import build_cell
+from polyomics.build.assemble import Clock, build_cell
 from polyomics.build.cell import Cell
 from polyomics.build.dyads import dyad_statistics
-from polyomics.build.spec import assembly_of, homopolymer_spec
+from polyomics.build.spec import homopolymer_spec
 from polyomics.errors import InputError
 
 if TYPE_CHECKING:
@@ -170,27 +169,24 @@ def build_command(
     Returns
     -------
     dict
-        ``atoms``, ``chains``, ``degree``, ``box_nm``, ``seconds`` (per phase), ``tacticity`` and ``files``.
+        ``atoms``, ``chains``, ``degree``, ``box_nm``, ``seconds`` and ``cpu_seconds`` per phase, ``meso_share``,
+        ``dyads`` and ``files``.
     """
     from polyomics.forcefield.charges import unit_charges
     from polyomics.forcefield.gaff2 import GAFF2
     from polyomics.forcefield.interface import SystemOptions
     from polyomics.polymer.psmiles import parse
 
-    seconds: dict[str, float] = {}
-    mark = time.perf_counter()
+    clock = Clock()
     spec = homopolymer_spec(psmiles, chains, atoms, tacticity, start_density=density)
     force_field = GAFF2()
     sets = [[unit_charges(parse(psmiles), charges)]]
-    seconds["charges"] = time.perf_counter() - mark
-    cell = build_cell(spec, force_field, sets, seed, seconds)
-    mark = time.perf_counter()
+    clock.lap("charges")
+    cell = build_cell(spec, force_field, sets, seed, clock)
     system = force_field.parametrise(cell.assembly, sets, cell.box, SystemOptions())
-    seconds["typing"] = time.perf_counter() - mark
-    mark = time.perf_counter()
+    clock.lap("typing")
     files = write_cell(cell, system, out)
-    seconds["files"] = time.perf_counter() - mark
-    seconds["total"] = sum(seconds.values())
+    clock.lap("files")
     chain = cell.assembly.species[0]
     starts = cell.assembly.molecule_starts()
     dyads = [dyad_statistics(chain, cell.positions[a:b]) for a, b in zip(starts, starts[1:], strict=False)]
@@ -200,7 +196,8 @@ def build_command(
         "chains": chains,
         "degree": chain.n_residues,
         "box_nm": cell.box.tolist(),
-        "seconds": {phase: round(value, 3) for phase, value in seconds.items()},
+        "seconds": clock.wall(),
+        "cpu_seconds": clock.cpu(),
         "meso_share": sum(m * n for m, n in dyads if n) / count if count else None,
         "dyads": count,
         "files": files,

@@ -142,9 +142,11 @@ def find_rotors(fragment: Fragment) -> list[Rotor]:
 def _symmetric_end(graph: Graph, moving: set[int], root: int) -> bool:
     """Whether the moving side is a lone atom or a methyl-like group, whose rotation changes nothing of interest."""
     rest = moving - {root}
-    return not rest or (len(rest) == 3 and len({int(graph.topology.numbers[a]) for a in rest}) == 1 and all(
-        len(graph.near[a]) == 1 for a in rest
-    ))
+    return not rest or (
+        len(rest) == 3
+        and len({int(graph.topology.numbers[a]) for a in rest}) == 1
+        and all(len(graph.near[a]) == 1 for a in rest)
+    )
 
 
 def sample_rotors(points: FloatArray, rotors: list[Rotor], size: int, rng: np.random.Generator) -> FloatArray:

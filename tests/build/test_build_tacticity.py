@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from build_molecules import POLYSTYRENE, cell, chains_of, unit
 from rdkit import Chem
 from rdkit.Chem import rdDistGeom
-from build_molecules import POLYSTYRENE, cell, chains_of, unit
 
 from polyomics.build import check_geometry, dyad_statistics
 from polyomics.build.dyads import configurations
