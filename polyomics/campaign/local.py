@@ -198,7 +198,8 @@ def _share(settings: Settings, n_jobs: int) -> tuple[int, Settings]:
     if choose_platform(settings.platform).name not in ("CPU", "Reference"):
         return 1, settings
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    slots = max(1, min(cores, n_jobs))
+    # Half as many again as cores: three jobs of one thread share two cores evenly, where two then one would idle one.
+    slots = max(1, min(cores + cores // 2, n_jobs))
     return slots, settings if settings.threads else replace(settings, threads=max(1, cores // slots))
 
 

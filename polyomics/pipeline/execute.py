@@ -8,9 +8,9 @@ import time
 import traceback
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
-import polyomics
 from polyomics.errors import FailureClass, NotFoundError, PolyOmicsError, failure_class_of
 from polyomics.simulate.checkpoint import Checkpoint
 from polyomics.simulate.stop import never
@@ -218,7 +218,7 @@ def _compute(
                 "wall_seconds": round(time.perf_counter() - clock, 3),
                 "host": socket.gethostname(),
                 "python": host_platform.python_version(),
-                "polyomics": polyomics.__version__,
+                "polyomics": version("polyomics"),
                 **output.provenance,
             },
         ),

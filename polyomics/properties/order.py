@@ -78,6 +78,11 @@ def order_parameter(directions: FloatArray, independent: float) -> float:
     return math.sqrt(max(0.0, (largest**2 - expected) / (1.0 - expected)))
 
 
+def isotropic_spread(independent: float) -> float:
+    """Return the standard deviation of the order parameter of this many directions without order."""
+    return _ISOTROPIC_SPREAD / math.sqrt(max(independent, 1.0))
+
+
 def nematic_order(snapshots: tuple[Snapshot, ...], minimum: float = MINIMUM_SAMPLES) -> Estimate:
     """Return the nematic order parameter, the mean over the snapshots.
 
@@ -110,7 +115,7 @@ def _one_snapshot(chains: list[FloatArray]) -> tuple[float, float, float]:
     if not chains:
         return 0.0, 0.0, 0.0
     value = order_parameter(np.concatenate(chains), independent)
-    error = _ISOTROPIC_SPREAD * (1.0 - value) / math.sqrt(max(independent, 1.0))
+    error = isotropic_spread(independent) * (1.0 - value)
     m = len(chains)
     if m > 1:
         share = independent * (m - 1) / m

@@ -43,7 +43,7 @@ class Rule:
 RULES: tuple[Rule, ...] = (
     Rule("no_value", "rejected", "no value"),
     Rule("not_stationary", "rejected", "not stationary"),
-    Rule("drift_unresolved", "provisional", "too noisy to show that density and energy rest within 0.3 %"),
+    Rule("unresolved", "provisional", "the cell is too small or the run too short to show that it rests"),
     Rule("protocol_ceiling", "provisional", "the protocol is too short for more than provisional values"),
     Rule(SINGLE_GLASS, "provisional", "a glass with one replica: the error bar excludes its history"),
     Rule("glass", "provisional", "chains of a glass keep the shape they were given", ("structural",)),
@@ -68,7 +68,7 @@ class RunState:
     ceiling
         Best quality the protocol can give (``quick``: provisional).
     resolved
-        Whether drifts were measured to their relative limit.
+        Whether every test of rest could decide.
     """
 
     stationary: bool
@@ -97,7 +97,7 @@ def facts_of(estimate: Estimate, run: RunState) -> frozenset[str]:
     if not run.stationary:
         facts.add("not_stationary")
     if not run.resolved:
-        facts.add("drift_unresolved")
+        facts.add("unresolved")
     if not run.relaxed:
         facts.add("unrelaxed")
     if run.state == "glass":

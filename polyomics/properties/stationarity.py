@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from polyomics.properties.chains import end_vector_relaxation, internal_distance_slope
-from polyomics.properties.order import directors, independent_directions, local_density, order_parameter
+from polyomics.properties.order import directors, independent_directions, isotropic_spread, local_density, order_parameter
 from polyomics.properties.statistics import is_constant, mean_of
 from polyomics.properties.thermodynamic import duration_of, volumes
 from polyomics.properties.transport import mean_squared_displacement
@@ -80,8 +80,8 @@ class Verdict:
     relaxed
         Whether the end-to-end vectors relaxed within the run (advisory; decides on ``equilibrated``).
     unresolved
-        Drifts above their relative limit that noise explains: a small cell fluctuates by more than the limit, so the
-        run neither drifts nor is shown to rest to that precision. Such a run is at best provisional.
+        Numbers above their limit that noise explains: a small cell fluctuates by more than the limit, so it neither
+        fails nor is shown to pass. Such a run is at best provisional.
     """
 
     stationary: bool
@@ -115,7 +115,9 @@ def assess(records: Records, snapshot: Snapshot, limits: Limits = LIMITS) -> Ver
         numbers[f"{name}_drift_error"] = drift.error if drift else math.nan
         reasons += _drifting(name, drift, limits)
         unresolved += _unresolved(name, drift, limits)
-    reasons += _configuration_reasons(snapshot, limits, numbers)
+    failed, undecided = _configuration(snapshot, limits, numbers)
+    reasons += failed
+    unresolved += undecided
     relaxed = _advisory(records, snapshot, numbers)
     return Verdict(not reasons, tuple(reasons), numbers, relaxed, tuple(unresolved))
 
@@ -181,17 +183,24 @@ def _unresolved(name: str, drift: Drift | None, limits: Limits) -> list[str]:
     ]
 
 
-def _configuration_reasons(snapshot: Snapshot, limits: Limits, numbers: dict[str, float]) -> list[str]:
+def _configuration(
+    snapshot: Snapshot, limits: Limits, numbers: dict[str, float]
+) -> tuple[list[str], list[str]]:
+    """Return what the last configuration fails, and what its size is too small to tell."""
     chains = [u for u in directors(snapshot) if len(u)]
-    order = order_parameter(np.concatenate(chains), independent_directions(chains)) if chains else math.nan
+    independent = independent_directions(chains)
+    order = order_parameter(np.concatenate(chains), independent) if chains else math.nan
+    noise = isotropic_spread(independent)
     local = local_density(snapshot)
-    numbers |= {"nematic_order": order, "density_spread": local.spread, "density_spread_ideal_gas": local.ideal}
-    reasons = []
+    numbers |= {"nematic_order": order, "nematic_order_noise": noise}
+    numbers |= {"density_spread": local.spread, "density_spread_ideal_gas": local.ideal}
+    reasons, unresolved = [], []
     if order >= limits.nematic_order:
-        reasons.append(f"nematic order {order:.3f} (limit {limits.nematic_order:g})")
+        text = f"nematic order {order:.3f} (limit {limits.nematic_order:g}, noise of an unordered cell {noise:.3f})"
+        (reasons if order >= limits.nematic_order + limits.drift_errors * noise else unresolved).append(text)
     if local.spread >= limits.density_spread:
         reasons.append(f"local density spreads by {local.spread:.3f} of its mean (limit {limits.density_spread:g})")
-    return reasons
+    return reasons, unresolved
 
 
 def _advisory(records: Records, snapshot: Snapshot, numbers: dict[str, float]) -> bool:

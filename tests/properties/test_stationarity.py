@@ -31,7 +31,8 @@ def test_a_run_at_rest_is_stationary_and_says_so_with_numbers(melt):
     assert verdict.stationary, verdict.reasons
     assert verdict.reasons == ()
     assert set(verdict.numbers) == {
-        "density_drift", "density_drift_error", "energy_drift", "energy_drift_error", "nematic_order", "density_spread",
+        "density_drift", "density_drift_error", "energy_drift", "energy_drift_error", "nematic_order",
+        "nematic_order_noise", "density_spread",
         "density_spread_ideal_gas", "end_vector_relaxation_ps", "end_vector_remaining", "internal_distance_slope",
         "msd_over_rg2", "duration_ps",
     }  # fmt: skip
