@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from rdkit import Chem
@@ -35,8 +35,8 @@ class Block:
     points
         Å, shape (m, n + 2, 3).
     frames
-        Exit frames in entry coordinates, rows x, y, z: x along the link to the atom after, the previous backbone atom in
-        the upper half of the xy plane, shape (m, 3, 3).
+        Exit frames in entry coordinates, rows x, y, z: x along the link to the atom after, the previous backbone atom
+        in the upper half of the xy plane, shape (m, 3, 3).
     weight
         Probability of each conformer, shape (m,).
     radius, depth
@@ -59,7 +59,7 @@ class Block:
     @property
     def n_atoms(self) -> int:
         """Atoms of the block itself."""
-        return self.points.shape[1] - 2
+        return int(self.points.shape[1]) - 2
 
     @property
     def span(self) -> int:
@@ -107,8 +107,8 @@ def unit_block(graph: Graph, residue: int, signs: tuple[int, ...], size: int) ->
     context = cut_context(graph, [*atoms, before, after])
     copy_written_stereo(context, unit.mol, atoms, before, after)
     _set_signs(context, stereo, atoms, path[1:-1], signs)
-    planar = [(*path[p.position + 1 : p.position + 5], 180.0 if p.trans else 0.0) for p in stereo.planar]
-    planar += [(*path[:4], 180.0) for p in stereo.planar if p.position == length - 1]
+    planar = [(path[p.position + 1 : p.position + 5], p.trans) for p in stereo.planar]
+    planar += [(path[:4], True) for p in stereo.planar if p.position == length - 1]
     ahead = _beyond(graph, after, {before, *atoms}, 2)
     rows = [*atoms, before, after, *ahead, *_beyond(graph, before, {after, *atoms}, 1)]
     points = _embed(context, planar)[:, [context.index[a] for a in rows]]
@@ -120,7 +120,7 @@ def unit_block(graph: Graph, residue: int, signs: tuple[int, ...], size: int) ->
             field="tacticity",
             remedy="check stereo marks",
         )
-    frozen = {frozenset(p[1:3]) for p in planar}
+    frozen = {frozenset(quad[1:3]) for quad, _ in planar}
     fragment = Fragment(graph, context, Typing(context.mol), rows, path[2], frozen)
     return _sampled(fragment, path[1:-1], points, size, len(ahead))
 
@@ -180,11 +180,12 @@ def _set_signs(context: Context, stereo: UnitStereo, atoms: list[int], path: lis
     for centre, sign in zip(stereo.centres, signs, strict=True):
         target = context.mol.GetAtomWithIdx(context.index[atoms[centre.atom]])
         order = [a.GetIdx() for a in target.GetNeighbors()]
-        around = path[centre.position], path[centre.position + 2], atoms[centre.substituent], atoms[centre.other]
+        before, after = (context.index[path[centre.position + k]] for k in (0, 2))
+        senior, junior = (context.index[atoms[k]] for k in (centre.substituent, centre.other))
         # Distinct isotopes keep RDKit from taking the centre for symmetric where the fragment, unlike the chain, is.
         for atom in target.GetNeighbors():
             atom.SetIsotope(atom.GetIdx() + 1)
-        target.SetChiralTag(tag_for(order, *(context.index[a] for a in around), sign))
+        target.SetChiralTag(tag_for(order, before, after, senior, junior, sign))
 
 
 def _has_signs(points: FloatArray, n: int, stereo: UnitStereo, signs: tuple[int, ...]) -> FloatArray:
@@ -197,10 +198,10 @@ def _has_signs(points: FloatArray, n: int, stereo: UnitStereo, signs: tuple[int,
     return good
 
 
-def _embed(context: Context, planar: list[tuple[int, ...]]) -> FloatArray:
-    """Return relaxed conformers of the fragment in Å, shape (m, atoms, 3), planar bonds (i, j, k, l, degrees) kept."""
+def _embed(context: Context, planar: list[tuple[list[int], bool]]) -> FloatArray:
+    """Return relaxed conformers of the fragment in Å, shape (m, atoms, 3), planar bonds (quadruple, trans) kept."""
     mol = Chem.Mol(context.mol)
-    settings = rdDistGeom.ETKDGv3()
+    settings: Any = rdDistGeom.ETKDGv3()
     settings.randomSeed = LIBRARY_SEED
     count = _EMBEDDINGS if mol.GetNumAtoms() < 80 else _EMBEDDINGS // 2
     found = list(rdDistGeom.EmbedMultipleConfs(mol, count, settings))
@@ -210,17 +211,18 @@ def _embed(context: Context, planar: list[tuple[int, ...]]) -> FloatArray:
     if not found:
         raise NumericsError("no conformer could be embedded", subject=Chem.MolToSmiles(Chem.RemoveHs(mol)))
     for conformer in mol.GetConformers():
-        for *quad, degrees in planar:
-            rdMolTransforms.SetDihedralDeg(conformer, *(context.index[a] for a in quad), float(degrees))
+        for quad, trans in planar:
+            i, j, k, m = (context.index[a] for a in quad)
+            rdMolTransforms.SetDihedralDeg(conformer, i, j, k, m, 180.0 if trans else 0.0)
     if rdForceFieldHelpers.MMFFHasAllMoleculeParams(mol):
         rdForceFieldHelpers.MMFFOptimizeMoleculeConfs(mol, maxIters=200)
     elif rdForceFieldHelpers.UFFHasAllMoleculeParams(mol):
         rdForceFieldHelpers.UFFOptimizeMoleculeConfs(mol, maxIters=200)
     points = np.stack([conformer.GetPositions() for conformer in mol.GetConformers()])
     good = np.ones(len(points), dtype=bool)
-    for *quad, degrees in planar:
-        angle = dihedrals(points, np.array([[context.index[a] for a in quad]]))[:, 0]
-        good &= np.cos(angle - np.deg2rad(degrees)) > 0.7
+    for quad, trans in planar:
+        cosine = np.cos(dihedrals(points, np.array([[context.index[a] for a in quad]]))[:, 0])
+        good &= (-cosine if trans else cosine) > 0.7
     if not good.any():
         raise NumericsError("no conformer keeps its planar bonds", subject=Chem.MolToSmiles(Chem.RemoveHs(mol)))
     return np.asarray(points[good], dtype=np.float64)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from polyomics.polymer.topology import Assembly, FloatArray
+if TYPE_CHECKING:
+    from polyomics.polymer.topology import Assembly, FloatArray
 
 
 @dataclass(frozen=True, eq=False)

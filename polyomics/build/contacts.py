@@ -70,7 +70,7 @@ def close_contacts(cell: Cell, within: float = 0.25) -> Contacts:
 
 @lru_cache(maxsize=64)
 def _shells(topology: Topology) -> tuple[IntArray, ...]:
-    """Return codes ``i * n + j`` (both orders, sorted) of pairs exactly one, at most two and at most three bonds apart."""
+    """Return codes ``i * n + j`` (both orders, sorted) of pairs at most one, two and three bonds apart."""
     n = topology.n_atoms
     ends = np.concatenate([topology.bonds, topology.bonds[:, ::-1]])
     bonded = coo_matrix((np.ones(len(ends), dtype=np.int64), (ends[:, 0], ends[:, 1])), shape=(n, n)).tocsr()

@@ -1,4 +1,4 @@
-"""Cutting a molecule down to what a group of its atoms can feel, as an RDKit molecule with open valences closed by H."""
+"""Cutting a molecule down to what a group of its atoms can feel: an RDKit molecule, open valences closed by H."""
 
 from __future__ import annotations
 

@@ -134,5 +134,5 @@ def check_geometry(topology: Topology, positions: FloatArray) -> list[str]:
     ]
     written = np.array([c.written for k in topology.sequence for c in unit_stereo(topology.units[k]).centres])
     signs, _ = configurations(topology, positions)
-    wrong = np.flatnonzero((written != 0) & (signs != written)) if len(written) else []
+    wrong = [i for i, (sign, wanted) in enumerate(zip(signs, written, strict=True)) if wanted not in (0, sign)]
     return problems + [f"backbone stereocentre {i + 1} is inverted" for i in wrong]

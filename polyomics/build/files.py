@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -189,7 +190,7 @@ def build_command(
     clock.lap("files")
     chain = cell.assembly.species[0]
     starts = cell.assembly.molecule_starts()
-    dyads = [dyad_statistics(chain, cell.positions[a:b]) for a, b in zip(starts, starts[1:], strict=False)]
+    dyads = [dyad_statistics(chain, cell.positions[a:b]) for a, b in pairwise(starts)]
     count = sum(n for _, n in dyads)
     return {
         "atoms": cell.assembly.n_atoms,

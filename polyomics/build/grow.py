@@ -171,10 +171,7 @@ class _Growth:
         """Return conformers and link torsions drawn from the Boltzmann weight of the link's torsion terms."""
         rng = self.rng
         conformers = rng.choice(len(block.points), size=_TORSIONS, p=block.weight)
-        if link.trans:
-            angles = np.pi + rng.normal(0.0, 0.1, _TORSIONS)
-        else:
-            angles = rng.uniform(-np.pi, np.pi, _TORSIONS)
+        angles = np.pi + rng.normal(0.0, 0.1, _TORSIONS) if link.trans else rng.uniform(-np.pi, np.pi, _TORSIONS)
         old = last.block.points[last.conformer]
         arms = (old[link.before] - old[last.block.path[-2]]) @ last.block.frames[last.conformer].T
         behind = np.arctan2(arms[:, 2], arms[:, 1])
@@ -247,7 +244,7 @@ class _Contacts:
         ratio = np.sqrt(np.maximum(squares[trial, row, target], 0.0)) / self.distance[row, target]
         energy = contact_energy(ratio, self.depth[row, target]) + self.offset[row, target]
         energy = np.where(self.local[row, target], relaxed(energy), energy)
-        return np.bincount(trial, energy, minlength=len(trials))
+        return np.asarray(np.bincount(trial, energy, minlength=len(trials)), dtype=np.float64)
 
 
 def random_rotations(rng: np.random.Generator, n: int) -> FloatArray:

@@ -1,4 +1,4 @@
-"""Everything a chain is grown from: blocks for its units in each configuration, its end groups, and the links between."""
+"""What a chain is grown from: blocks for its units in each configuration, its end groups, and the links between."""
 
 from __future__ import annotations
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from rdkit import Chem
@@ -137,7 +137,7 @@ def _molecule_conformers(topology: Topology) -> tuple[FloatArray, FloatArray]:
     mol = Chem.AddHs(Chem.MolFromSmiles(topology.name))
     if [a.GetAtomicNum() for a in mol.GetAtoms()] != topology.numbers.tolist():
         mol = to_rdkit(topology)
-    settings = rdDistGeom.ETKDGv3()
+    settings: Any = rdDistGeom.ETKDGv3()
     settings.randomSeed = LIBRARY_SEED
     if not list(rdDistGeom.EmbedMultipleConfs(mol, 10, settings)):
         raise NumericsError("no conformer could be embedded", subject=topology.name, remedy="check its stereo marks")

@@ -1,7 +1,7 @@
 """The conformational energy that guides growth: MMFF94 torsions and van der Waals terms, read from RDKit.
 
-Growth has to know which torsions a chain prefers before any force field is chosen. MMFF94 (Halgren, J. Comput. Chem. 17,
-490 (1996)) covers organic chemistry, is at hand in RDKit, and its buffered 14-7 repulsion suits rigid fragments.
+Growth has to know which torsions a chain prefers before any force field is chosen. MMFF94 (Halgren, J. Comput. Chem.
+17, 490 (1996)) covers organic chemistry, is at hand in RDKit, and its buffered 14-7 repulsion suits rigid fragments.
 Energies in kcal/mol, lengths in Å.
 """
 

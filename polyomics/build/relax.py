@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from polyomics.forcefield.interface import ChargeSet, ForceField
-    from polyomics.polymer.topology import FloatArray
+    from polyomics.polymer.topology import FloatArray, IntArray
 
 CLOSEST, CLOSEST_POLAR = 0.20, 0.15
 """Least distances in nm of atoms four or more bonds apart; the second where one of them is an H on N, O or S."""
@@ -76,7 +76,7 @@ def _push_off(cell: Cell) -> openmm.CustomNonbondedForce:
     return wall
 
 
-def strain(cell: Cell, bonds: FloatArray, lengths: FloatArray) -> str:
+def strain(cell: Cell, bonds: IntArray, lengths: FloatArray) -> str:
     """Return in words what is unsound about contacts and bonds of a cell, empty if nothing."""
     if not np.isfinite(cell.positions).all():
         return "positions are not finite"
@@ -92,7 +92,7 @@ def strain(cell: Cell, bonds: FloatArray, lengths: FloatArray) -> str:
     return ""
 
 
-def _rest_lengths(system: openmm.System) -> tuple[FloatArray, FloatArray]:
+def _rest_lengths(system: openmm.System) -> tuple[IntArray, FloatArray]:
     rows = [
         force.getBondParameters(k)
         for force in system.getForces()

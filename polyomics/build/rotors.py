@@ -22,7 +22,7 @@ _SWEEPS = 30
 
 @dataclass(frozen=True, eq=False)
 class Pairs:
-    """Pairs of rows that touch, shape (p, 2), minimum distance (Å), depth (kcal/mol), whether attraction counts, (p,)."""
+    """Pairs of rows (p, 2) with minimum distance (Å), depth (kcal/mol) and whether attraction counts, shape (p,)."""
 
     rows: IntArray
     distance: FloatArray
@@ -152,7 +152,7 @@ def _symmetric_end(graph: Graph, moving: set[int], root: int) -> bool:
 def sample_rotors(points: FloatArray, rotors: list[Rotor], size: int, rng: np.random.Generator) -> FloatArray:
     """Return ``size`` copies of the conformers ``points`` (m, n, 3) with rotors equilibrated at 450 K.
 
-    Annealed from four times the temperature; copies that end more than 15 kcal/mol above the best are replaced by others.
+    Annealed from four times the temperature; copies that end more than 15 kcal/mol above the best are replaced.
     """
     copies = points[rng.integers(len(points), size=size)]
     if not rotors:

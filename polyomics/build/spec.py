@@ -45,7 +45,7 @@ def homopolymer_spec(
 
 
 def assembly_of(spec: SystemSpec) -> Assembly:
-    """Return the molecular graphs of a cell: for each component one species per distinct degree, in order of appearance.
+    """Return the molecular graphs of a cell: per component one species per distinct degree, in order of appearance.
 
     Raises
     ------

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 from scipy.spatial import cKDTree
 
 from polyomics.build.spearing import wrapped
-from polyomics.polymer.topology import FloatArray
+
+if TYPE_CHECKING:
+    from polyomics.polymer.topology import FloatArray
 
 _PENDING = 600
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from itertools import pairwise
 
 import numpy as np
 import openmm
@@ -52,7 +53,7 @@ def test_relaxed_cells_have_no_overlap_no_strained_bond_and_no_threaded_ring(psm
 def test_chains_of_a_cell_are_distinct():
     built = cell(POLYSTYRENE)
     starts = built.assembly.molecule_starts()
-    chains = [built.positions[a:b] for a, b in zip(starts, starts[1:], strict=False)]
+    chains = [built.positions[a:b] for a, b in pairwise(starts)]
     spans = [np.linalg.norm(c[:, None] - c[None], axis=-1) for c in chains]
     assert min(np.abs(spans[i] - spans[j]).max() for i in range(4) for j in range(i)) > 0.3
 
@@ -171,5 +172,5 @@ def test_the_build_command_writes_files_that_openmm_runs(tmp_path):
     [("*CC*", 80, (5.0, 9.5)), ("*CC(*)c1ccccc1", 40, (6.0, 12.0)), ("*CCO*", 50, (3.5, 7.5))],
 )
 def test_grown_chains_are_as_stiff_as_in_melts(psmiles, units, band):
-    """Sixty bonds of polyethylene, polystyrene, poly(ethylene oxide): 7.0, 9.0 and 4.5 in melts, 10 chains are noisy."""
+    """Sixty bonds of polyethylene, polystyrene, poly(ethylene oxide): 7.0, 9.0 and 4.5 in melts; ten are noisy."""
     assert band[0] < characteristic_ratio(psmiles, units, 10, 60) < band[1]
