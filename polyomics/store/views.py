@@ -32,9 +32,11 @@ def view_statements(raw: str, main: str, wide: Sequence[tuple[str, str]]) -> dic
     views["runs"] = _newest(raw, RUNS, "stage_version DESC NULLS LAST, stage_key DESC NULLS LAST")
     views["errors"] = _errors(raw)
     views["tasks"] = _tasks(raw, main)
+    # polymer and property follow from fact_id; they are named so that filters on them reach the files
     views["properties_all"] = (
         f"SELECT {', '.join(identifier(name) for name in PROPERTY_COLUMNS)} FROM {raw}properties "
-        "QUALIFY row_number() OVER (PARTITION BY property, fact_id ORDER BY stage_version DESC, stage_key DESC) = 1"
+        "QUALIFY row_number() OVER "
+        "(PARTITION BY polymer, property, fact_id ORDER BY stage_version DESC, stage_key DESC) = 1"
     )
     views["properties"] = (
         f"SELECT * FROM {main}properties_all WHERE quality IN ('accepted', 'provisional') AND default_view"
