@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from polyomics.polymer.topology import FloatArray, IntArray, Topology
 
 LIBRARY_SEED = 20_260_101
-_EMBEDDINGS = 6
+_EMBEDDINGS = 4
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,6 +61,12 @@ class Block:
     def n_atoms(self) -> int:
         """Atoms of the block itself."""
         return int(self.points.shape[1]) - 2
+
+    @cached_property
+    def ball(self) -> tuple[float, float]:
+        """Place on the entry axis and radius, Å, of a sphere around all conformers."""
+        place = 0.5 * float(self.points[..., 0].max())
+        return place, float(np.linalg.norm(self.points - np.array([place, 0.0, 0.0]), axis=-1).max())
 
     @property
     def span(self) -> int:
@@ -104,7 +111,7 @@ def unit_block(graph: Graph, residue: int, signs: tuple[int, ...], size: int) ->
     at, length = backbone.index(atoms[stereo.path[0]]), len(stereo.path)
     path = backbone[at - 2 : at + length + 2]
     before, after = path[1], path[-2]
-    context = cut_context(graph, [*atoms, before, after])
+    context = cut_context(graph, [*atoms, before, after], reach=2)
     copy_written_stereo(context, unit.mol, atoms, before, after)
     _set_signs(context, stereo, atoms, path[1:-1], signs)
     planar = [(path[p.position + 1 : p.position + 5], p.trans) for p in stereo.planar]
@@ -238,7 +245,10 @@ def _sampled(fragment: Fragment, path: list[int], points: FloatArray, size: int,
     rows = fragment.rows
     n = rows.index(path[0]) + 2
     copies = sample_rotors(points, find_rotors(fragment), size, np.random.default_rng(LIBRARY_SEED))
-    bias = fragment.pairs([*range(n - 2), n - 1], list(range(n + n_ahead, len(rows)))).energy(copies) / KT
+    bias = (
+        fragment.pairs([*range(n - 2), *range(n - 1, n + n_ahead)], list(range(n + n_ahead, len(rows)))).energy(copies)
+        / KT
+    )
     weight = np.exp(np.minimum(bias - np.median(bias), 3.0))
     radius, depth = fragment.sizes
     first, last = path[1], path[-2]

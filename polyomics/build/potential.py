@@ -22,7 +22,7 @@ KT = 0.0019872 * 450.0
 ATTRACTED = 5
 """Bonds up to which attraction is felt; between atoms farther apart along the chain a melt screens it."""
 
-_YIELD = 0.7
+_YIELD = 0.5
 
 _GENERIC_RADIUS = {1: 2.97, 6: 3.94, 7: 3.70, 8: 3.50, 9: 3.25, 15: 4.30, 16: 4.20, 17: 4.10, 35: 4.30, 53: 4.60}
 _GENERIC_DEPTH = {1: 0.022, 6: 0.068, 7: 0.07, 8: 0.07, 9: 0.06, 15: 0.2, 16: 0.25, 17: 0.25, 35: 0.32, 53: 0.4}

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from polyomics.build.potential import Typing
     from polyomics.polymer.topology import FloatArray, IntArray
 
-_SWEEPS = 30
+_SWEEPS = 20
 
 
 @dataclass(frozen=True, eq=False)

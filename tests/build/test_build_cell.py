@@ -169,8 +169,8 @@ def test_the_build_command_writes_files_that_openmm_runs(tmp_path):
 
 @pytest.mark.parametrize(
     ("psmiles", "units", "band"),
-    [("*CC*", 80, (5.0, 9.5)), ("*CC(*)c1ccccc1", 40, (6.0, 12.0)), ("*CCO*", 50, (3.5, 7.5))],
+    [("*CC*", 80, (5.0, 9.0)), ("*CC(*)c1ccccc1", 40, (6.0, 12.0)), ("*CCO*", 50, (3.5, 7.5))],
 )
 def test_grown_chains_are_as_stiff_as_in_melts(psmiles, units, band):
-    """Sixty bonds of polyethylene, polystyrene, poly(ethylene oxide): 7.0, 9.0 and 4.5 in melts; ten are noisy."""
-    assert band[0] < characteristic_ratio(psmiles, units, 10, 60) < band[1]
+    """Sixty bonds of polyethylene, polystyrene, poly(ethylene oxide): 7.0, 9.0 and 4.5 in melts; 15 % noise."""
+    assert band[0] < characteristic_ratio(psmiles, units, 30, 60) < band[1]
