@@ -190,6 +190,8 @@ def _monotone(table: Floats) -> Floats:
     rows, columns = np.zeros_like(table), np.zeros_like(table)
     current = table
     for _ in range(_SWEEPS):
+        if np.all(np.diff(current, axis=0) <= 0) and np.all(np.diff(current, axis=1) <= 0):
+            break
         along = np.apply_along_axis(_falling, 0, current + columns)
         columns = current + columns - along
         current = np.apply_along_axis(_falling, 1, along + rows)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import textwrap
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogFormatter
 
 from polyomics.learn.law.decision import Status
 from polyomics.learn.law.report import law_of
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
 
 _REACH: Final = 10.0
 _POINTS: Final = 60
+_WIDTH, _LINES = 95, 3
 _NAMES: Final = {"mse": "mean squared error", "mae": "mean absolute error", "rmse": "root mean squared error"}
 
 
@@ -54,6 +57,8 @@ def _draw(curve: Curve, report: LawReport, axes: Any) -> None:
         axes.axhline(report.floor.value, color="C0", ls=":", lw=1, label=f"C = {_short(report.floor)}")
     axes.set(xscale="log", yscale="log", xlabel="simulated polymers n", ylabel=_NAMES.get(curve.metric, curve.metric))
     axes.set_title(_title(report), fontsize=9)
+    axes.yaxis.set_minor_formatter(LogFormatter(labelOnlyBase=False, minor_thresholds=(1.0, 0.4)))
+    axes.yaxis.set_major_formatter(LogFormatter(labelOnlyBase=False))
     axes.legend(fontsize=8, frameon=False)
 
 
@@ -74,7 +79,8 @@ def _band(curve: Curve, report: LawReport, axes: Any) -> None:
 
 def _title(report: LawReport) -> str:
     if report.status is not Status.LAW:
-        return f"{report.status.value.replace('_', ' ')}: {report.reasons[0][:90]}"
+        reason = textwrap.wrap(f"{report.status.value.replace('_', ' ')}: {report.reasons[0]}", _WIDTH)
+        return "\n".join(reason[:_LINES]) + (" …" if len(reason) > _LINES else "")
     return f"E(n) = D n$^{{-\\alpha}}$ + C, $\\alpha$ = {_short(report.alpha)}"
 
 
