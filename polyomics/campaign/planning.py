@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from rdkit import Chem
-from rdkit.Chem import Descriptors, rdMolDescriptors
+from rdkit.Chem import rdMolDescriptors
 
 from polyomics.build import check_edge
+from polyomics.build.spec import masses
 from polyomics.build.system import Component, SystemSpec, UnitShare
 from polyomics.campaign.file import CampaignFile, PolymerEntry, PolymerTable
 from polyomics.errors import InputError, PolyOmicsError, UnsupportedError
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from polyomics.polymer import RepeatUnit, Topology
 
 DEFAULT_ATOMS_PER_CHAIN = 1000
+SYNTHETIC = "synthetic"
 PACKING = 0.645
 """Share of an amorphous polymer's volume that its van der Waals volume takes (Bondi)."""
 
@@ -149,16 +151,12 @@ def plan_campaign(file: CampaignFile, base: Path) -> Plan:
     """
     protocol = load_campaign_protocol(file, base)
     force_field = get_force_field(file.force_field, **protocol.force_field_options())
-    for name in file.properties or ():
-        if name not in PROPERTIES:
-            raise InputError(
-                f"{name!r} is no known property", field="properties", remedy=f"one of {', '.join(PROPERTIES)}"
-            )
+    check_properties(file)
     subjects: dict[str, Subject] = {}
     rejected: list[Rejected] = []
     for entry in read_entries(file, base):
         try:
-            subject = _subject(entry, file, protocol, force_field)
+            subject = entry_subject(entry, file, protocol, force_field)
             identity = f"{subject.key} {subject.system.components[0].units[0].psmiles if '/' in entry.text else ''}"
             first = subjects.get(identity)
             if first is not None:
@@ -173,6 +171,15 @@ def plan_campaign(file: CampaignFile, base: Path) -> Plan:
     return Plan(file, protocol, tuple(subjects.values()), tuple(rejected))
 
 
+def check_properties(file: CampaignFile) -> None:
+    """Raise InputError where a campaign asks for a property that does not exist."""
+    for name in file.properties or ():
+        if name not in PROPERTIES:
+            raise InputError(
+                f"{name!r} is no known property", field="properties", remedy=f"one of {', '.join(PROPERTIES)}"
+            )
+
+
 def read_entries(file: CampaignFile, base: Path) -> Iterator[PolymerEntry]:
     """Yield the entries of a campaign: those in the file, or the rows of its table."""
     if not isinstance(file.polymers, PolymerTable):
@@ -182,15 +189,24 @@ def read_entries(file: CampaignFile, base: Path) -> Iterator[PolymerEntry]:
 
 
 def _rows(table: PolymerTable, base: Path) -> Iterator[PolymerEntry]:
+    for psmiles, name, _ in table_rows(table, base):
+        yield PolymerEntry(psmiles=psmiles, name=name)
+
+
+def table_rows(table: PolymerTable, base: Path) -> Iterator[tuple[str, str, str]]:
+    """Yield ``(psmiles, name, canonical)`` of a table's rows; what it has no column for is empty."""
     path = base / str(table.csv or table.parquet)
-    wanted = [table.column, *([table.name_column] if table.name_column else [])]
+    optional = [name for name in (table.name_column, table.canonical_column) if name]
+    wanted = [table.column, *optional]
     try:
         rows = _csv_rows(path, wanted) if table.csv else _parquet_rows(path, wanted)
         empty = True
         for row in rows:
             empty = False
-            name = row.get(table.name_column or "", "") or ""
-            yield PolymerEntry(psmiles=str(row[table.column] or ""), name=str(name))
+            name, canonical = (
+                str(row.get(column or "", "") or "") for column in (table.name_column, table.canonical_column)
+            )
+            yield str(row[table.column] or ""), name, canonical
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(
             f"cannot be read ({error})", subject=str(path), field="polymers", remedy="check the path"
@@ -232,7 +248,8 @@ def _check_columns(path: Path, wanted: list[str], present: list[str]) -> None:
             )  # fmt: skip
 
 
-def _subject(entry: PolymerEntry, file: CampaignFile, protocol: Protocol, force_field: ForceField) -> Subject:
+def entry_subject(entry: PolymerEntry, file: CampaignFile, protocol: Protocol, force_field: ForceField) -> Subject:
+    """Return an entry in its canonical frame; raises InputError or UnsupportedError."""
     section = file.system
     if entry.psmiles is None:
         parse_molecule(str(entry.smiles))
@@ -247,7 +264,7 @@ def _subject(entry: PolymerEntry, file: CampaignFile, protocol: Protocol, force_
         topology = parse_molecule(canonical)
         _check_describable(force_field, topology, entry.text)
         subject = Subject(
-            entry, canonical, f"mol:{canonical}", "molecule", float(Descriptors.MolWt(mol)), _spec(component, file)
+            entry, canonical, f"mol:{canonical}", "molecule", float(masses(topology).sum()), _spec(component, file)
         )
     else:
         unit = canonical_unit(entry.psmiles)
@@ -277,7 +294,7 @@ def density_guess(topology: Topology) -> float:
     other = rdMolDescriptors.CalcNumRings(mol) - aromatic
     atoms = sum(VAN_DER_WAALS[number] for number in topology.numbers.tolist())
     volume = atoms - 5.92 * len(topology.bonds) - 14.7 * aromatic - 3.8 * other
-    return float(Descriptors.MolWt(mol)) * PACKING / (0.602214076 * volume)
+    return float(masses(topology).sum()) * PACKING / (0.602214076 * volume)
 
 
 def canonical_unit(psmiles: str) -> RepeatUnit:
@@ -321,5 +338,11 @@ def _no_charges(topology: Topology) -> ChargeSet:
 
 def load_campaign_protocol(file: CampaignFile, base: Path) -> Protocol:
     """Return the protocol of a campaign: by name, or from a file relative to the campaign's folder."""
+    if file.protocol == SYNTHETIC:
+        sample = {"block_ps": 1.0, "maximum_ps": 1.0}
+        return Protocol.model_validate(
+            {"name": SYNTHETIC, "quality_ceiling": "provisional", "charges": "gasteiger",
+             "equilibrate": [{"kind": "minimise"}], "sample": sample}
+        )  # fmt: skip
     path = base / file.protocol
     return load_protocol(path if path.suffix in (".yaml", ".yml") else file.protocol)

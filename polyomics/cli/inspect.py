@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import Any, Literal
 
 import click
 
 from polyomics.cli.output import format_option, messages, print_json, print_rows
 from polyomics.errors import FAILURES, FailureClass
 
-ARGUMENT_ERROR = FAILURES[FailureClass.INPUT].exit_code
+Tacticity = Literal["atactic", "isotactic", "syndiotactic"]
 
 
 @click.command()
@@ -30,7 +31,7 @@ def type_(psmiles: tuple[str, ...], form: str) -> None:
     """Force-field types and charges of the H-capped dimer of each polymer."""
     from polyomics.forcefield import type_report
 
-    reports = type_report(psmiles)
+    reports: list[dict[str, Any]] = type_report(psmiles)
     if form == "json":
         print_json(reports)
         return
@@ -47,7 +48,7 @@ def type_(psmiles: tuple[str, ...], form: str) -> None:
 @click.option("--tacticity", type=click.Choice(["atactic", "isotactic", "syndiotactic"]), default="atactic")
 @click.option("--out", type=click.Path(file_okay=False, path_type=Path), required=True, help="Folder for the files.")
 @format_option()
-def build(psmiles: str, chains: int, atoms: int, seed: int, tacticity: str, out: Path, form: str) -> None:
+def build(psmiles: str, chains: int, atoms: int, seed: int, tacticity: Tacticity, out: Path, form: str) -> None:
     """Build an amorphous cell: PDB, OpenMM System and State."""
     from polyomics.build import build_command
 

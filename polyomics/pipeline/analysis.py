@@ -13,7 +13,7 @@ from polyomics.build.system import SystemSpec
 from polyomics.errors import InputError
 from polyomics.forcefield.interface import Nonbonded, SystemOptions
 from polyomics.pipeline.chemistry import force_field_of, species_charges
-from polyomics.pipeline.dynamics import records_of, snapshots_of, system_of
+from polyomics.pipeline.dynamics import first_frame, records_of, snapshots_of, system_of
 from polyomics.pipeline.execute import Output, read_file
 from polyomics.polymer.topology import Assembly
 from polyomics.properties.catalogue import ESTIMATORS, Estimator, Inputs
@@ -44,7 +44,7 @@ def cohesion(plan: StagePlan, context: Context) -> Output:
     spec = SystemSpec.model_validate(sampled.outputs["system"])
     assembly = assembly_of(spec)
     frames = unpack_frames(read_file(context.markers, sampled, "frames"))
-    first = len(frames.time) // 2 if sampled.outputs["blocks"] > 1 else 0
+    first = first_frame(context.markers, sampled, frames)
     system = system_of(context.markers, sampled)
     force_field = force_field_of(sampled.outputs["force_field"])
     charges = species_charges(spec, context.inputs)

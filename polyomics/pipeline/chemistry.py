@@ -5,10 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from rdkit import Chem
-from rdkit.Chem import Descriptors
 
 from polyomics.build import assembly_of, build_cell, cell_to_bytes, check_geometry, dyad_statistics
+from polyomics.build.spec import masses
 from polyomics.build.system import SystemSpec
 from polyomics.errors import NumericsError
 from polyomics.forcefield import get_force_field
@@ -51,7 +50,7 @@ def unit(plan: StagePlan, context: Context) -> Output:
     else:
         topology = parse_molecule(smiles)
         charges = molecule_charges(topology, method, seed=seed)
-        key, mass = f"mol:{smiles}", float(Descriptors.MolWt(Chem.MolFromSmiles(smiles)))
+        key, mass = f"mol:{smiles}", float(masses(topology).sum())
     row: dict[str, Any] = {
         "unit_key": plan.key,
         "key": key,

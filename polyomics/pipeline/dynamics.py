@@ -6,6 +6,7 @@ import io
 import json
 import math
 import zlib
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -20,9 +21,10 @@ from polyomics.pipeline.chemistry import force_field_of, species_charges, tactic
 from polyomics.pipeline.execute import Output, Progress, read_file
 from polyomics.properties.records import Records, Snapshot
 from polyomics.properties.stationarity import assess, drift_reasons
+from polyomics.properties.thermodynamic import density
 from polyomics.simulate.cell_map import CellMap
 from polyomics.simulate.engine import Start
-from polyomics.simulate.frames import pack_frames, quantise, unpack_frames
+from polyomics.simulate.frames import Frames, pack_frames, quantise, unpack_frames
 from polyomics.simulate.protocol import Protocol
 from polyomics.simulate.records import records_fields
 from polyomics.simulate.runner import StageResult, run_stage
@@ -76,7 +78,7 @@ def equilibrate(plan: StagePlan, context: Context) -> Output:
 
 
 def sample(plan: StagePlan, context: Context) -> Output:
-    """Sample at constant pressure, continued by doubling until stationary or at the protocol's limit."""
+    """Sample at constant pressure, doubling until stationary and long enough or at the protocol's limit."""
     before = context.inputs["start"]
     spec = SystemSpec.model_validate(before.outputs["system"])
     assembly = assembly_of(spec)
@@ -84,7 +86,8 @@ def sample(plan: StagePlan, context: Context) -> Output:
     cell = CellMap.of(assembly, system)
 
     def stationary(fields: dict[str, Any]) -> bool:
-        return not drift_reasons(production(Records(**fields), _blocks(fields, plan)))
+        records = production(Records(**fields), _blocks(fields, plan))
+        return not drift_reasons(records) and density(records).value is not None
 
     start = Start.from_state(_unpack(context.file("start", "state")))
     result = _run(plan, context, "sample", system, assembly, start, stationary)
@@ -194,12 +197,18 @@ def snapshots_of(markers: MarkerStore, sampled: Marker) -> tuple[Snapshot, ...]:
     """Return the stored configurations of the part of a ``sample`` stage that counts."""
     assembly = assembly_of(SystemSpec.model_validate(sampled.outputs["system"]))
     frames = unpack_frames(read_file(markers, sampled, "frames"))
-    first = len(frames.time) // 2 if sampled.outputs["blocks"] > 1 else 0
+    first = first_frame(markers, sampled, frames)
     masses = CellMap.of(assembly, system_of(markers, sampled)).masses
     return tuple(
         snapshot_of(assembly, masses, positions, box)
         for positions, box in zip(frames.positions[first:], frames.box[first:], strict=True)
     )
+
+
+def first_frame(markers: MarkerStore, sampled: Marker, frames: Frames) -> int:
+    """Return the index of the first frame that belongs to the part of the run that counts."""
+    records = records_of(markers, sampled)
+    return int(np.searchsorted(frames.time, records.time[0])) if len(records.time) else 0
 
 
 def _at_volume(start: Start, cell: CellMap, volume: float) -> Start:
@@ -208,26 +217,17 @@ def _at_volume(start: Start, cell: CellMap, volume: float) -> Start:
 
 
 def production(records: Records, blocks: int) -> Records:
-    """Return the part of a sampling run that counts: all of it, or its second half where it had to be continued.
-
-    A run is continued because it was still drifting; what came before the last doubling is equilibration.
-    """
-    if blocks <= 1:
+    """Return the part of a sampling run that counts: all of it, or its second half where its first still drifted."""
+    half = len(records.time) // 2
+    if blocks <= 1 or not drift_reasons(_part(records, slice(None, half))):
         return records
-    first = len(records.time) // 2
-    cut: dict[str, Any] = {
-        name: getattr(records, name)[first:]
-        for name in ("time", "box", "potential", "kinetic", "pressure_bar", "dipole", "rg2", "end_vector", "centers")
-    }
-    return Records(
-        **cut,
-        ensemble=records.ensemble,
-        temperature=records.temperature,
-        pressure=records.pressure,
-        energies={name: values[first:] for name, values in records.energies.items()},
-        mass=records.mass,
-        n_degrees=records.n_degrees,
-    )
+    return _part(records, slice(half, None))
+
+
+def _part(records: Records, part: slice) -> Records:
+    names = ("time", "box", "potential", "kinetic", "pressure_bar", "dipole", "rg2", "end_vector", "centers")
+    cut: dict[str, Any] = {name: getattr(records, name)[part] for name in names}
+    return replace(records, **cut, energies={name: values[part] for name, values in records.energies.items()})
 
 
 def snapshot_of(assembly: Assembly, masses: np.ndarray[Any, Any], positions: Any, box: Any) -> Snapshot:

@@ -9,7 +9,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from polyomics.properties.chains import end_vector_relaxation, internal_distance_slope
-from polyomics.properties.order import directors, independent_directions, isotropic_spread, local_density, order_parameter
+from polyomics.properties.order import (
+    directors,
+    independent_directions,
+    isotropic_spread,
+    local_density,
+    order_parameter,
+)
 from polyomics.properties.statistics import is_constant, mean_of
 from polyomics.properties.thermodynamic import duration_of, volumes
 from polyomics.properties.transport import mean_squared_displacement
@@ -183,9 +189,7 @@ def _unresolved(name: str, drift: Drift | None, limits: Limits) -> list[str]:
     ]
 
 
-def _configuration(
-    snapshot: Snapshot, limits: Limits, numbers: dict[str, float]
-) -> tuple[list[str], list[str]]:
+def _configuration(snapshot: Snapshot, limits: Limits, numbers: dict[str, float]) -> tuple[list[str], list[str]]:
     """Return what the last configuration fails, and what its size is too small to tell."""
     chains = [u for u in directors(snapshot) if len(u)]
     independent = independent_directions(chains)
@@ -194,7 +198,8 @@ def _configuration(
     local = local_density(snapshot)
     numbers |= {"nematic_order": order, "nematic_order_noise": noise}
     numbers |= {"density_spread": local.spread, "density_spread_ideal_gas": local.ideal}
-    reasons, unresolved = [], []
+    reasons: list[str] = []
+    unresolved: list[str] = []
     if order >= limits.nematic_order:
         text = f"nematic order {order:.3f} (limit {limits.nematic_order:g}, noise of an unordered cell {noise:.3f})"
         (reasons if order >= limits.nematic_order + limits.drift_errors * noise else unresolved).append(text)

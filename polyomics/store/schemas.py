@@ -202,7 +202,7 @@ RUNS = Table(
         *_STAGE_KEY,
     ),
     order=("polymer", "run_key"),
-    identity=("run_key",),
+    identity=("run_key", "replica"),
 )
 
 STAGES = Table(

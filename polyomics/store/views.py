@@ -36,7 +36,8 @@ def view_statements(raw: str, main: str, wide: Sequence[tuple[str, str]]) -> dic
     views["properties_all"] = (
         f"SELECT {', '.join(identifier(name) for name in PROPERTY_COLUMNS)} FROM {raw}properties "
         "QUALIFY row_number() OVER "
-        "(PARTITION BY polymer, property, fact_id ORDER BY stage_version DESC, stage_key DESC) = 1"
+        "(PARTITION BY polymer, property, fact_id "
+        "ORDER BY stage_version DESC, n_replicas DESC NULLS LAST, stage_key DESC) = 1"
     )
     views["properties"] = (
         f"SELECT * FROM {main}properties_all WHERE quality IN ('accepted', 'provisional') AND default_view"
