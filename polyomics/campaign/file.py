@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -53,6 +54,10 @@ class PolymerTable(_Strict):
     parquet: str | None = Field(None, description="path of a Parquet file, relative to the campaign file")
     column: str = Field("psmiles", description="column of the PSMILES")
     name_column: str | None = Field(None, description="column of names")
+    canonical_column: str | None = Field(
+        None,
+        description="column that already holds our canonical PSMILES; used as it is after a spot check of 1 in 100",
+    )
 
     @model_validator(mode="after")
     def _one_of_both(self) -> PolymerTable:
@@ -81,6 +86,34 @@ class SystemSection(_Strict):
         return self
 
 
+class Budget(_Strict):
+    """The most that a campaign may be predicted to cost; ``plan`` and ``submit`` refuse beyond it."""
+
+    amount: float = Field(ge=0)
+    currency: Literal["USD"] = "USD"
+
+
+class SyntheticFault(_Strict):
+    """What goes wrong with the tasks of one polymer of a synthetic campaign."""
+
+    polymer: str = Field(description="PSMILES as written in the campaign")
+    kind: Literal["crash", "numerics", "resource", "transient", "hang", "exit"]
+    step: int = Field(0, ge=0, description="the step at which it happens")
+    once: bool = Field(False, description="only while there is no checkpoint of the stage")
+    below_tier: int = Field(99, ge=0, description="not on memory tiers from this one up")
+
+
+class SyntheticSection(_Strict):
+    """The synthetic protocol: seeded rows instead of physics, for tests of everything around the physics."""
+
+    steps: int = Field(100, ge=1, description="declared steps of each of the two stages")
+    seconds_per_step: float = Field(0.0, ge=0)
+    rows: int = Field(3, ge=1, le=1000, description="property rows per run")
+    payload_bytes: int = Field(1000, ge=0, description="size of the file that each stage writes")
+    atoms: int = Field(1000, ge=1, description="atoms that a cell is said to have")
+    faults: Annotated[tuple[SyntheticFault, ...], Field(strict=False)] = ()
+
+
 RANGES = {"temperature": (1.0, 3000.0, "K"), "pressure": (0.0, 1e5, "bar")}
 
 Numbers = Annotated[tuple[float, ...], Field(min_length=1)]
@@ -105,6 +138,31 @@ class CampaignFile(_Strict):
     platform: str = Field("auto", description="auto, CPU, CUDA, HIP, OpenCL or Reference; not part of any key")
     seed: int = Field(0, ge=0, description="changes every random choice of the campaign")
     organisation: str = Field("local", pattern=r"^[a-z0-9][a-z0-9-]{0,48}$", description="owner of the store root")
+    contributor: str = Field("", description="who the results are credited to")
+    licence: str = Field("", description="licence of the results, an SPDX identifier")
+    embargo_until: str | None = Field(
+        None, pattern=r"^\d{4}-\d{2}-\d{2}$", description="date before which results stay in the embargoed catalog"
+    )
+    reuse: Annotated[tuple[str, ...], Field(strict=False)] = Field(
+        (), description="stores of other organisations whose finished tasks are not computed again"
+    )
+    budget: Budget | None = Field(None, description="plan and submit refuse above it")
+    instance_type: str = Field("g6.xlarge", description="what prices and GPU-hours are stated for")
+    capacity: Literal["spot", "on-demand"] = Field("spot", description="what the cluster is asked for")
+    prices: str | None = Field(None, description="CSV of your own prices, relative to this file; overrides all others")
+    shard_minutes: float = Field(60.0, gt=0, le=720, description="predicted length at which a shard is full")
+    synthetic: SyntheticSection | None = Field(None, description="only with protocol: synthetic")
+
+    @field_validator("embargo_until", mode="before")
+    @classmethod
+    def _dated(cls, value: Any) -> Any:
+        return value.isoformat() if isinstance(value, datetime.date) else value
+
+    @model_validator(mode="after")
+    def _synthetic(self) -> CampaignFile:
+        if self.synthetic is not None and self.protocol != "synthetic":
+            raise ValueError("synthetic is only for protocol: synthetic")
+        return self
 
     @field_validator("polymers", mode="before")
     @classmethod

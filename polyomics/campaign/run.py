@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from polyomics.campaign.file import CampaignFile, read_campaign
 from polyomics.campaign.local import Ended, jobs_of, labels_of, run_jobs
-from polyomics.campaign.planning import Plan, Rejected, plan_campaign
+from polyomics.campaign.planning import SYNTHETIC, Plan, Rejected, plan_campaign
 from polyomics.errors import FailureClass, InputError, PolyOmicsError, UnsupportedError
 from polyomics.forcefield.charges import METHODS
 from polyomics.pipeline.keys import content_key
@@ -108,6 +108,8 @@ def run_campaign(path: str | Path, settings: Settings, observe: Callable[[Event]
         Asked to stop; everything is saved.
     """
     plan = prepare(path)
+    if plan.protocol.name == SYNTHETIC:
+        raise InputError("is for polyomics plan and worker only", subject="synthetic", field="protocol")
     if not plan.subjects:
         first = plan.rejected[0]
         raise InputError(

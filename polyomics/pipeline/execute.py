@@ -41,6 +41,10 @@ def silent(progress: Progress) -> None:
     """Report nothing."""
 
 
+def unnoticed(step: int, seconds: float) -> None:
+    """Take no notice of a checkpoint."""
+
+
 @dataclass(frozen=True)
 class Settings:
     """How to compute, without influence on what: none of it is part of a key.
@@ -57,6 +61,8 @@ class Settings:
         Says whether the process was asked to stop.
     report
         Receives progress.
+    saved
+        Told of every checkpoint: its step and the seconds that storing it took.
     """
 
     platform: str = "auto"
@@ -64,6 +70,7 @@ class Settings:
     checkpoint_interval: float = 60.0
     stop: Callable[[], bool] = never
     report: Callable[[Progress], None] = silent
+    saved: Callable[[int, float], None] = unnoticed
 
 
 @dataclass(frozen=True)
@@ -119,17 +126,23 @@ class StageFailed(PolyOmicsError):
     def __init__(self, reason: str, *, subject: str = "", field: str = "", remedy: str = "", kind: str = "bug") -> None:
         super().__init__(reason, subject=subject, field=field, remedy=remedy)
         self.failure_class = FailureClass(kind)
+        self.stage_key = ""
 
 
 class StageCheckpoints:
     """The simulation's checkpoint sink over the store's generations."""
 
-    def __init__(self, markers: MarkerStore, stage_key: str) -> None:
+    def __init__(
+        self, markers: MarkerStore, stage_key: str, saved: Callable[[int, float], None] = unnoticed
+    ) -> None:
         self._generations = StoreCheckpoints(markers.store, stage_key)
+        self._saved = saved
 
     def save(self, checkpoint: Checkpoint) -> None:
         """Keep a checkpoint; on return it survives a kill."""
+        started = time.perf_counter()
         self._generations.save(checkpoint.to_bytes())
+        self._saved(checkpoint.step, time.perf_counter() - started)
 
     def load(self) -> Checkpoint | None:
         """Return the newest whole checkpoint, or None."""
@@ -182,11 +195,14 @@ def execute(
     if marker is not None:
         return marker
     if markers.state(plan.key) is StageState.FAILED:
-        raise _standing(plan, markers)
+        standing = _standing(plan, markers)
+        standing.stage_key = plan.key
+        raise standing
     try:
         return _compute(plan, markers, implementations, settings, labels)
     except Exception as error:
         _record(plan, markers, error, labels)
+        error.stage_key = plan.key  # type: ignore[attr-defined]  # whoever lifts the failure needs to know where it is
         raise
 
 
@@ -199,7 +215,7 @@ def _compute(
 ) -> Marker:
     implementation = implementations[plan.name]
     inputs = {role: _input(markers, key, role, plan) for role, key in plan.inputs.items()}
-    checkpoints = StageCheckpoints(markers, plan.key)
+    checkpoints = StageCheckpoints(markers, plan.key, settings.saved)
     started, clock = _now(), time.perf_counter()
     settings.report(Progress(plan.name, 0, 0))
     output = implementation.function(plan, Context(markers, inputs, settings, checkpoints, labels))

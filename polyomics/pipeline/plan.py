@@ -85,7 +85,13 @@ class Run:
     @cached_property
     def system_key(self) -> str:
         """Identity of the cell's composition."""
-        return content_key("system", self.system.model_dump(mode="json"))
+        return content_key("system", self.system_data)
+
+    @cached_property
+    def system_data(self) -> dict[str, Any]:
+        """The system as JSON data, as it is hashed."""
+        data: dict[str, Any] = self.system.model_dump(mode="json")
+        return data
 
     @cached_property
     def key(self) -> str:
@@ -149,7 +155,7 @@ class Task:
         return StagePlan(
             "build",
             BUILD_VERSION,
-            {"system": self.run.system.model_dump(mode="json"), "force_field": self._force_field, "seed": self.seed},
+            {"system": self.run.system_data, "force_field": self._force_field, "seed": self.seed},
             self._unit_inputs,
         )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from functools import cached_property
 from importlib import resources
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -213,6 +214,10 @@ class Protocol(_Strict):
 
     def digest(self) -> str:
         """Return a hash of everything but the description."""
+        return self._digest
+
+    @cached_property
+    def _digest(self) -> str:
         data = self.model_dump(mode="json", exclude={"description"})
         return hashlib.sha256(json.dumps(data, sort_keys=True).encode()).hexdigest()
 
@@ -233,11 +238,14 @@ class Protocol(_Strict):
 
     def stage_parameters(self, name: str) -> dict[str, Any]:
         """Return everything of the protocol that the numbers of one stage depend on, JSON-serialisable."""
-        if not self.has_stage(name):
-            raise KeyError(name)
+        return dict(self._stage_parameters[name])
+
+    @cached_property
+    def _stage_parameters(self) -> dict[str, dict[str, Any]]:
+        """Parameters by stage, worked out once: planning asks for them hundreds of thousands of times."""
         shared = {"system", "step_fs", "friction", "barostat_steps", "record_ps", "melt"}
-        parameters: dict[str, Any] = self.model_dump(mode="json", include=shared | {name})
-        return parameters
+        names = [name for name in ("equilibrate", "sample", "dynamics") if self.has_stage(name)]
+        return {name: self.model_dump(mode="json", include=shared | {name}) for name in names}
 
     def resolve(self, temperature: float, pressure: float) -> Plan:
         """Return the flat plan at one state point.
