@@ -71,6 +71,20 @@ class Curve:
                 field="n",
                 remedy="sort them and leave out n = 0, the control without a source",
             )
+        if len(set(zip(self.folds, self.orderings, strict=True))) < len(self.folds):
+            raise InputError(
+                "a pair of fold and ordering occurs twice",
+                subject=self.subject,
+                field="ordering",
+                remedy="average the seeds of a cell first",
+            )
+        if self.source_size is not None and self.source_size < self.n[-1]:
+            raise InputError(
+                f"{self.source_size:g} is less than the largest n, {self.n[-1]:g}",
+                subject=self.subject,
+                field="source_size",
+                remedy="give the number of polymers in the full source",
+            )
 
     @property
     def replicates(self) -> int:

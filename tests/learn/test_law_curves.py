@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from polyomics.errors import InputError
-from polyomics.learn.curves import curve_of, read_curve
+from polyomics.learn.curves import Curve, curve_of, read_curve
 
 HEAD = "n,ordering,fold,error\n"
 
@@ -87,3 +87,10 @@ def test_a_missing_file_and_an_unknown_metric_are_refused(tmp_path: Path) -> Non
         curve_of(rows("32,0,0,1"), metric="r2")  # type: ignore[arg-type]
     with pytest.raises(InputError, match="source size"):
         curve_of(rows("32,0,0,1"), source_size=0)
+    with pytest.raises(InputError, match="less than the largest n"):
+        curve_of(rows("32,0,0,1"), source_size=16)
+
+
+def test_a_replicate_given_twice_is_refused() -> None:
+    with pytest.raises(InputError, match="twice"):
+        Curve(np.array([32.0]), ("a", "a"), ("0", "0"), np.ones((2, 1)))

@@ -57,6 +57,7 @@ def test_without_a_floor_the_simple_power_law_is_chosen() -> None:
     assert report.floor.value == 0.0
     assert report.floor.lower90 == 0.0
     assert report.floor.upper90 > 0.0
+    assert "the floor C cannot be told from 0" in report.reasons
 
 
 @pytest.mark.parametrize("seed", range(3))

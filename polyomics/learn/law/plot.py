@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 from matplotlib.figure import Figure
-from matplotlib.ticker import LogFormatter
 
 from polyomics.learn.law.decision import Status
 from polyomics.learn.law.report import law_of
@@ -19,7 +18,7 @@ if TYPE_CHECKING:
 
 _REACH: Final = 10.0
 _POINTS: Final = 60
-_WIDTH, _LINES = 95, 3
+_WIDTH, _LINES = 80, 2
 _NAMES: Final = {"mse": "mean squared error", "mae": "mean absolute error", "rmse": "root mean squared error"}
 
 
@@ -57,8 +56,6 @@ def _draw(curve: Curve, report: LawReport, axes: Any) -> None:
         axes.axhline(report.floor.value, color="C0", ls=":", lw=1, label=f"C = {_short(report.floor)}")
     axes.set(xscale="log", yscale="log", xlabel="simulated polymers n", ylabel=_NAMES.get(curve.metric, curve.metric))
     axes.set_title(_title(report), fontsize=9)
-    axes.yaxis.set_minor_formatter(LogFormatter(labelOnlyBase=False, minor_thresholds=(1.0, 0.4)))
-    axes.yaxis.set_major_formatter(LogFormatter(labelOnlyBase=False))
     axes.legend(fontsize=8, frameon=False)
 
 

@@ -131,26 +131,34 @@ class Posterior:
         )
 
     def lowest_floor(self, cut: float) -> float:
-        """Return the lower end of C's interval, ordered by likelihood ratio at the bound (Feldman and Cousins 1998).
+        """Return the lower end of C's interval, with C = 0 as its bound."""
+        depth = self._bounded_depth(0.0, cut, above=False)
+        return 0.0 if depth is None else float(self.region(depth).floor.min())
 
-        A two-sided cut would let C = 0 pass in 95 % of the curves without floor instead of the 90 % that is claimed.
+    def largest_size(self, target: float, cut: float) -> float:
+        """Return the upper end of the interval of n(target), with infinity (target at or below C) as its bound."""
+        depth = self._bounded_depth(target, cut, above=True)
+        return np.inf if depth is None else float(self.region(depth).size_for(target).max())
+
+    def _bounded_depth(self, floor: float, cut: float, *, above: bool) -> float | None:
+        """Return the depth at which an interval ends that is bounded where C is ``floor`` (or above); None: it reaches.
+
+        Ordered by likelihood ratio at the bound (Feldman and Cousins 1998). A two-sided cut would let the bound pass
+        in 95 % of the curves whose truth lies on it, instead of the 90 % that is claimed.
         """
         free = (self.parts.oy - self.parts.h1[:, None] * self.excess) / self.parts.oo
-        at_zero = self.deviance + self.parts.oo * np.maximum(free, 0.0) ** 2
-        distance = float(np.sqrt(max(at_zero.min() - self.deviance.min(), 0.0)))
+        moved = np.maximum(floor - free, 0.0) if above else free - floor
+        best = np.maximum(free, 0.0)
+        bound = self.deviance + self.parts.oo * (moved**2 - (best - free) ** 2)
+        distance = float(np.sqrt(max(bound.min() - self.deviance.min(), 0.0)))
         stretch = np.sqrt(cut) / _TWO_SIDED
-        bound = _bounded_reach(distance / stretch) * stretch
-        return 0.0 if bound >= distance else float(self.region(bound**2).floor.min())
+        reach = float(np.interp(distance / stretch, _SEEN, _REACH, left=np.inf)) * stretch
+        return None if reach >= distance else reach**2
 
     def interval(self, quantity: Callable[[Region], Floats], cut: float) -> tuple[float, float]:
         """Return the range of a quantity over the region."""
         values = quantity(self.region(cut))
         return float(np.min(values)), float(np.max(values))
-
-
-def _bounded_reach(distance: float) -> float:
-    """Return how far below an estimate, ``distance`` standard errors above its bound 0, the 90 % interval reaches."""
-    return float(np.interp(distance, _SEEN, _REACH, left=np.inf))
 
 
 def _misfit(parts: Sections, excess: Floats, floor: Floats) -> Floats:

@@ -165,6 +165,11 @@ def _with_power(
         low, high = float(values.min()), float(values.max())
         return Estimate(min(max(value, low), high), low, high)
 
+    def required(target: float) -> Estimate:
+        found = estimate(partial(Region.size_for, target=target))
+        high = posterior.largest_size(target, depth)
+        return Estimate(min(found.value or 0.0, high), min(found.lower90 or 0.0, high), high)
+
     wanted = wanted or (IMPROVEMENT * float(best.error_at(white.n_max)[0]),)
     bounded = float(region.alpha.max()) < ALPHA_RANGE[1] * 0.999
     status, reasons = verdict.status, verdict.reasons
@@ -179,6 +184,8 @@ def _with_power(
         estimate(lambda r: r.floor),
     ]
     shapes[2] = _above(shapes[2], posterior.lowest_floor(depth))
+    if status is Status.LAW and shapes[2].lower90 == 0:
+        reasons = (*reasons, "the floor C cannot be told from 0")
     if status is Status.NO_LAW:
         shapes = [UNKNOWN] * 3
     elif status is Status.NOT_IDENTIFIABLE:
@@ -191,7 +198,7 @@ def _with_power(
         shapes[1],
         shapes[2],
         tuple(Prediction(size, estimate(partial(Region.error_at, n=size))) for size in sizes),
-        tuple(Required(target, estimate(partial(Region.size_for, target=target))) for target in wanted),
+        tuple(Required(target, required(target)) for target in wanted),
         (*reasons, *_held(held), *curve.notes),
         mean,
         held,
