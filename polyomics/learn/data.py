@@ -96,6 +96,12 @@ class Table:
             return self.keys
         return tuple(f"{key} {solvent}" for key, solvent in zip(self.keys, self.solvent, strict=True))
 
+    def identities(self) -> tuple[str, ...]:
+        """Return the identity of each row with its temperature, where it has one."""
+        if self.temperature is None:
+            return self.pair_keys()
+        return tuple(f"{pair} {t:.1f} K" for pair, t in zip(self.pair_keys(), self.temperature, strict=True))
+
 
 def read_table(
     source: Path | str | pd.DataFrame,
@@ -104,6 +110,7 @@ def read_table(
     *,
     store: str | None = None,
     lenient: bool = False,
+    roles: Sequence[str] = (),
 ) -> Table:
     """Read a CSV or Parquet file, or an SQL query on a store.
 
@@ -120,6 +127,8 @@ def read_table(
         Address of the store a query is for.
     lenient
         Leave out rows that cannot be read instead of refusing the file (public sources are large and not all sound).
+    roles
+        Roles declared by a model where ``inputs`` is None.
 
     Raises
     ------
@@ -128,6 +137,8 @@ def read_table(
     """
     frame, subject = _frame(source, store)
     declared, strict = _declared(inputs)
+    if inputs is None:
+        declared = {r: "T_C" if r == "T_K" and "T_K" not in frame.columns else r for r in roles}
     columns = _columns(frame, declared, strict, property_name, subject)
     kinds = [role for role in ("psmiles", "formula") if role in columns]
     if len(kinds) != 1:
@@ -190,8 +201,7 @@ def keys_hash(keys: Iterable[str]) -> str:
 
 def merged(table: Table) -> Table:
     """Return the table with rows of one identity, solvent and temperature replaced by their mean."""
-    temperature = table.temperature if table.temperature is not None else np.zeros(len(table))
-    marks = [f"{pair} {t:.2f}" for pair, t in zip(table.pair_keys(), temperature, strict=True)]
+    marks = table.identities()
     first: dict[str, int] = {}
     groups = np.array([first.setdefault(mark, len(first)) for mark in marks], dtype=np.int64)
     if len(first) == len(table):
@@ -309,7 +319,7 @@ def _rows(
     if "T_K" in numbers and columns["T_K"].endswith("_C"):
         numbers["T_K"] = numbers["T_K"] + 273.15
     names = [str(text).strip() for text in frame[columns[kind]]]
-    present = frame[columns[kind]].notna().to_numpy()
+    present = frame[columns[kind]].notna().to_numpy(copy=True)
     for role in numbers:
         bad = np.isnan(numbers[role]) & frame[columns[role]].notna().to_numpy()
         if bad.any() and not lenient:
