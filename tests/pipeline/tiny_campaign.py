@@ -27,7 +27,7 @@ name: tiny
 store: ./store
 protocol: protocol.yaml
 polymers: [{psmiles: "*CCO*", name: PEO, literature: [{property: density, value: 1006, source: Tait}]}]
-system: {chains: 6, degree_of_polymerization: 8}
+system: {chains: 7, degree_of_polymerization: 8}
 temperature: 450
 """
 
