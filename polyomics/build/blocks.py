@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from polyomics.polymer.topology import FloatArray, IntArray, Topology
 
 LIBRARY_SEED = 20_260_101
-_EMBEDDINGS = 4
+_EMBEDDINGS = 3
 
 
 @dataclass(frozen=True, eq=False)
@@ -210,7 +210,7 @@ def _embed(context: Context, planar: list[tuple[list[int], bool]]) -> FloatArray
     mol = Chem.Mol(context.mol)
     settings: Any = rdDistGeom.ETKDGv3()
     settings.randomSeed = LIBRARY_SEED
-    count = _EMBEDDINGS if mol.GetNumAtoms() < 80 else _EMBEDDINGS // 2
+    count = _EMBEDDINGS if mol.GetNumAtoms() < 80 else _EMBEDDINGS - 1
     found = list(rdDistGeom.EmbedMultipleConfs(mol, count, settings))
     if not found:
         settings.useRandomCoords = True
