@@ -57,7 +57,11 @@ FAILURES: dict[FailureClass, FailureRule] = {
         102, False, "errors", "memory, disk or GPU memory ran out", "plan the task again one memory tier up"
     ),
     FailureClass.PLATFORM: FailureRule(
-        103, False, "none", "the machine cannot do this at all (no platform, image, quota or package)", "polyomics doctor"
+        103,
+        False,
+        "none",
+        "the machine cannot do this at all (no platform, image, quota or package)",
+        "polyomics doctor",
     ),
     FailureClass.NUMERICS: FailureRule(
         104, False, "errors", "the computation became unstable or did not converge", "another seed, or a smaller step"
