@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 JOBS ?= 2
 export OPENMM_CPU_THREADS ?= 1
 
-.PHONY: help env qm-env test-env learn-env quickstart test lint lock benchmarks clean
+.PHONY: help env qm-env test-env quickstart test lint lock benchmarks clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -27,18 +27,12 @@ $(VENV)/.test: $(VENV)/.base requirements/test.txt
 	$(BIN)/uv pip install --quiet --require-hashes -r requirements/test.txt
 	@touch $@
 
-$(VENV)/.learn: $(VENV)/.test requirements/learn.txt
-	$(BIN)/uv pip install --quiet --require-hashes -r requirements/learn.txt
-	@touch $@
-
 env: $(VENV)/.base  ## the environment of the main job, in .venv
 
 qm-env: $(VENV)/.base requirements/qm.txt  ## with PySCF, for RESP charges (protocols standard and radonpy)
 	$(BIN)/uv pip install --quiet --require-hashes -r requirements/qm.txt
 
-test-env: $(VENV)/.test  ## the environment of the tests
-
-learn-env: $(VENV)/.learn  ## with PyTorch (5 GB)
+test-env: $(VENV)/.test  ## the environment of the tests, with PyTorch (5 GB)
 
 quickstart: env  ## real molecular dynamics of three polymers, and their property table
 	$(BIN)/polyomics run examples/quickstart.yaml
@@ -53,8 +47,8 @@ lint: test-env  ## style, types and import rules
 	$(BIN)/lint-imports
 
 lock: $(BIN)/uv  ## resolve dependencies again: hashes, no download addresses
-	for name in base qm test learn; do \
-	  case $$name in base) extras="";; qm) extras="--extra qm";; test) extras="--extra test --extra qm --extra cluster";; learn) extras="--extra test --extra qm --extra cluster --extra learn";; esac; \
+	for name in base qm test; do \
+	  case $$name in base) extras="";; qm) extras="--extra qm";; test) extras="--extra test --extra qm --extra cluster --extra learn";; esac; \
 	  $(BIN)/uv pip compile --quiet pyproject.toml --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header $$extras -o requirements/$$name.txt || exit 1; \
 	done
 
