@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
-from tiny_campaign import TINY_CAMPAIGN, TINY_PROTOCOL, polyomics, write_campaign
+from tiny_campaign import ONE_REFUSED, TINY_CAMPAIGN, TINY_PROTOCOL, polyomics, write_campaign
 
 from polyomics.pipeline.execute import read_file
 from polyomics.store.address import open_store
@@ -54,7 +54,7 @@ def run_killed(file: Path, kills: int, seed: int) -> int:
         try:
             wait = None if hits >= kills else chance.uniform(1.0, 12.0)
             _, errors = process.communicate(timeout=wait if wait is not None else 900)
-            assert process.returncode == 0, errors.decode()
+            assert process.returncode == ONE_REFUSED, errors.decode()
             return hits
         except subprocess.TimeoutExpired:
             os.killpg(process.pid, signal.SIGKILL)
@@ -67,7 +67,7 @@ def run_killed(file: Path, kills: int, seed: int) -> int:
 @pytest.mark.timeout(2400)
 def test_twenty_kills_change_no_key_lose_no_record_and_move_no_value_beyond_its_error(tmp_path: Path) -> None:
     calm = write_campaign(tmp_path / "calm", TINY_CAMPAIGN, LONGER)
-    assert polyomics("run", str(calm), "--format", "json").returncode == 0
+    assert polyomics("run", str(calm), "--format", "json").returncode == ONE_REFUSED
     killed = write_campaign(tmp_path / "killed", TINY_CAMPAIGN, LONGER)
     hits = run_killed(killed, KILLS, seed=20261124)
     print(f"{hits} kills")

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tiny_campaign import polyomics
+from tiny_campaign import ONE_REFUSED, polyomics
 
 from polyomics.campaign.local import labels_of
 from polyomics.campaign.run import prepare, store_address
@@ -62,7 +62,7 @@ def test_a_second_run_computes_nothing_and_prints_the_same_rows(finished: Path) 
     store = finished.parent / "store"
     before = sorted(str(p.relative_to(store)) for p in store.rglob("*") if p.is_file())
     again = polyomics("run", str(finished), "--format", "json")
-    assert again.returncode == 0, again.stderr
+    assert again.returncode == ONE_REFUSED, again.stderr
     assert "nothing to do" in again.stderr
     assert sorted(str(p.relative_to(store)) for p in store.rglob("*") if p.is_file()) == before
     json.loads(again.stdout)

@@ -26,10 +26,14 @@ TINY_CAMPAIGN = """
 name: tiny
 store: ./store
 protocol: protocol.yaml
-polymers: [{psmiles: "*CCO*", name: PEO, literature: [{property: density, value: 1006, source: Tait}]}]
+polymers: [{psmiles: "*CCO*", name: PEO, literature: [{property: density, value: 1006, source: Tait}]}, "*CC"]
 system: {chains: 7, degree_of_polymerization: 8}
 temperature: 450
 """
+
+
+ONE_REFUSED = 105
+"""Exit code of a campaign that computed everything but the polymer it refused."""
 
 
 def write_campaign(folder: Path, campaign: str = TINY_CAMPAIGN, protocol: str = TINY_PROTOCOL) -> Path:
