@@ -83,6 +83,13 @@ def test_a_logarithm_is_not_reported_as_a_law() -> None:
         assert report.alpha.value is None
 
 
+def test_a_steep_curve_with_strong_fold_effects_is_not_taken_to_rise() -> None:
+    for seed in range(4):
+        steep = (SIZES / SIZES[-1]) ** -0.6
+        report = law_of(curve_with(steep, noise=0.03, folds=5, orderings=4, fold_effect=0.1, seed=seed))
+        assert report.status is Status.LAW, report.reasons
+
+
 def test_a_curve_with_a_bump_fits_no_law() -> None:
     truth = power(0.4, 0.3)
     truth[4:6] *= 1.6

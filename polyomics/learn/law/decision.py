@@ -31,6 +31,7 @@ COVERAGE: Final = 0.90
 _FALSE_LAW: Final = 0.02
 _MISFIT: Final = 0.005
 _BEND_REFERENCE: Final = 1.5
+_FAR: Final = 3.0
 
 
 class Status(StrEnum):
@@ -171,10 +172,8 @@ class Verdict:
 def decide(mean: MeanCurve, white: Whitened, candidates: Candidates, held: HoldOut | None) -> Verdict:
     """Test fall, fit and bend in this order; the first that fails decides."""
     threshold = float(stats.t.ppf(1 - _FALSE_LAW, max(white.freedom, 1.0)))
-    weight, bend = _bend(white)
-    selection = Selection(weight, threshold, bend > threshold)
-    slope = candidates.log.coefficients[1]
-    fall = -float(slope / np.sqrt(candidates.log.covariance[1, 1]))
+    bend, selection = _bend(mean)
+    fall = _fall(mean)
     if fall <= threshold:
         way = "rises" if fall < -threshold else "does not fall"
         text = f"the error {way} with n beyond its noise: {fall:.1f} standard errors, {threshold:.1f} needed"
@@ -194,13 +193,37 @@ def decide(mean: MeanCurve, white: Whitened, candidates: Candidates, held: HoldO
     return Verdict(Status.LAW, candidates.law, (text,), selection)
 
 
-def _bend(white: Whitened) -> tuple[Floats, float]:
-    """Return a unit contrast blind to constant and logarithm, and its score: positive if the curve flattens."""
-    straight = np.stack([white.one, white.root @ white.x], axis=1)
-    curved = white.decay(np.array([_BEND_REFERENCE / -white.x[0]]))[0]
-    rest = curved - straight @ np.linalg.lstsq(straight, curved, rcond=None)[0]
-    weight = rest / np.sqrt(rest @ rest)
-    return weight, float(weight @ white.y)
+def _fall(mean: MeanCurve) -> float:
+    """Return the slope of -ln E over ln n in standard errors.
+
+    On the logarithm an effect common to all n is a constant. On E itself it grows with E, and the generalised slope of
+    a steep curve then comes out with the wrong sign (Peelle's pertinent puzzle).
+    """
+    root = np.linalg.inv(np.linalg.cholesky(mean.covariance / np.outer(mean.value, mean.value)))
+    columns = root @ np.stack([np.ones(mean.n.size), np.log(mean.n)], axis=1)
+    normal = np.linalg.inv(columns.T @ columns)
+    slope = (normal @ columns.T @ root @ np.log(mean.value))[1]
+    return -float(slope / np.sqrt(normal[1, 1]))
+
+
+def _bend(mean: MeanCurve) -> tuple[float, Selection]:
+    """Return the bend beyond a logarithm in standard errors, and the test as a condition of what follows.
+
+    The score is a contrast of E blind to constant and logarithm, with unit variance if the truth is a logarithm: the
+    covariance is scaled to the logarithm that comes nearest, so that an effect common to all n stays one.
+    """
+    x = np.log(mean.n / mean.n[-1])
+    straight = np.stack([np.ones_like(x), x], axis=1)
+    relative = straight / mean.value[:, None]
+    level = straight @ np.linalg.lstsq(relative, np.ones_like(x), rcond=None)[0] / mean.value
+    scale = np.clip(level, 1 / _FAR, _FAR)
+    root = np.linalg.inv(np.linalg.cholesky(mean.covariance * np.outer(scale, scale)))
+    columns, curved = root @ straight, root @ np.exp(_BEND_REFERENCE * x / x[0])
+    rest = curved - columns @ np.linalg.lstsq(columns, curved, rcond=None)[0]
+    contrast = root.T @ rest / np.sqrt(rest @ rest)
+    threshold = float(stats.t.ppf(1 - _FALSE_LAW, max(mean.freedom, 1.0)))
+    score, spread = float(contrast @ mean.value), float(np.sqrt(contrast @ mean.covariance @ contrast))
+    return score, Selection(contrast, spread, threshold, score > threshold)
 
 
 def _misfits(white: Whitened, candidates: Candidates, held: HoldOut | None) -> list[str]:

@@ -49,17 +49,18 @@ _SEEN, _REACH = _feldman_cousins()
 class Selection:
     """A test that the data had to pass (or fail) before this interval was looked at: ``score`` versus ``threshold``.
 
-    The score is linear in the data with unit variance, and has mean ``A * slope(alpha)`` under the law.
+    The score is ``contrast`` (K,) times the mean curve, blind to a constant; ``spread`` is its standard deviation.
     """
 
-    weight: Floats
+    contrast: Floats
+    spread: float
     threshold: float
     passed: bool
 
     def penalty(self, white: Whitened, alpha: Floats, excess: Floats) -> Floats:
         """Return 2 log P(outcome | A, alpha), shape of ``excess`` (len(alpha), S); the deviance conditional on it."""
-        expected = (white.decay(alpha) @ self.weight)[:, None] * excess
-        margin = expected - self.threshold
+        expected = (np.exp(-alpha[:, None] * white.x) @ self.contrast)[:, None] * excess
+        margin = (expected - self.threshold) / self.spread
         return np.asarray(2.0 * log_ndtr(margin) if self.passed else 2.0 * _REFUSED * log_ndtr(-margin))
 
 
