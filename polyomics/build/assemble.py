@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from polyomics.build.dyads import check_geometry
+from polyomics.build.dyads import check_geometry, configurations
 from polyomics.build.place import place_molecules
 from polyomics.build.relax import relax
 from polyomics.build.spearing import speared_rings
@@ -88,14 +88,14 @@ def build_cell(
     for attempt in range(_ATTEMPTS):
         rng = np.random.default_rng([seed, attempt])
         try:
-            cell = place_molecules(spec, rng)
+            placed = place_molecules(spec, rng)
             clock.lap("growth")
-            cell = relax(cell, force_field, charges)
+            cell = relax(placed, force_field, charges)
             clock.lap("relaxation")
         except NumericsError as error:
             reason = str(error)
             continue
-        reason = defect(cell)
+        reason = defect(cell, placed)
         clock.lap("checks")
         if not reason:
             return cell
@@ -106,8 +106,8 @@ def build_cell(
     )
 
 
-def defect(cell: Cell) -> str:
-    """Return the first topological or stereochemical defect of a cell in words, empty if there is none."""
+def defect(cell: Cell, placed: Cell) -> str:
+    """Return the first topological or stereochemical defect of a relaxed cell in words, empty if there is none."""
     speared = speared_rings(cell)
     if speared:
         return f"{len(speared)} bonds pass through rings"
@@ -116,4 +116,7 @@ def defect(cell: Cell) -> str:
         problems = check_geometry(topology, cell.positions[first:last])
         if problems:
             return problems[0]
+        before, after = (configurations(topology, c.positions[first:last])[0] for c in (placed, cell))
+        if not np.array_equal(before, after):
+            return "a stereocentre was inverted by relaxation"
     return ""

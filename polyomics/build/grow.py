@@ -22,6 +22,9 @@ _LOCAL = 8
 _TORSIONS, _TRIALS = 160, 32
 _LIMIT = 15.0
 """Energy of contacts, kcal/mol, above which a placement counts as a clash."""
+_OVERLAP, _PENALTY = 0.52, 20.0
+"""Local contacts closer than this share of the minimum distance cost this much more, kcal/mol: relaxing them can turn a
+stereocentre inside out."""
 _ROUNDS, _FAILURES = 3, 400
 _REACH = 3.6
 """Distance at which scaled contacts of the largest atoms have vanished, Å."""
@@ -256,7 +259,8 @@ class _Contacts:
         gap = np.linalg.norm(points[trial, row] - self.targets[target], axis=1).astype(np.float64)
         ratio = gap / self.distance[row, target]
         energy = contact_energy(ratio, self.depth[row, target]) + self.offset[row, target]
-        energy = np.where(self.local[row, target], relaxed(energy), energy)
+        yielding = relaxed(energy) + np.where(ratio < _OVERLAP, _PENALTY, 0.0)
+        energy = np.where(self.local[row, target], yielding, energy)
         return np.asarray(np.bincount(trial, energy, minlength=len(trials)), dtype=np.float64)
 
 
