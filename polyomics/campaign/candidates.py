@@ -8,7 +8,6 @@ from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from itertools import islice
 from multiprocessing import get_context
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rdkit import Chem, rdBase
@@ -32,6 +31,7 @@ from polyomics.polymer.reading import repeat_core
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
+    from pathlib import Path
 
     from polyomics.simulate.protocol import Protocol
 

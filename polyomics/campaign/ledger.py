@@ -243,7 +243,7 @@ def lost_row(attempt: Attempt, ended_by: str = "lost", message: str = "") -> Row
 
 def _charge(state: TaskState, attempt: Attempt, seen: Row) -> None:
     details = attempt.row["details"]
-    name = seen["state"]
+    name = str(seen["state"])
     if state.state == "done":
         return
     if name == "running" and attempt.state == "lost":
@@ -253,8 +253,9 @@ def _charge(state: TaskState, attempt: Attempt, seen: Row) -> None:
     state.crashes += seen.get("crashes", 0)
     state.errors += seen.get("errors", 0)
     if name == "interrupted":
-        long_enough = seen.get("seconds", 0.0) > float(details.get("interval", 60.0))
-        state.unsaved = 0 if seen.get("kept", 0) or not long_enough else state.unsaved + 1
+        # Interrupted before its first checkpoint was due is nobody's fault.
+        due = seen.get("seconds", 0.0) > float(details.get("interval", 60.0))
+        state.unsaved = 0 if seen.get("kept", 0) else state.unsaved + due
     state.failure = seen.get("failure", "")
     state.stages = (seen["stage_key"],) if seen.get("stage_key") else ()
     state.state = {"interrupted": "waiting", "computed": "waiting"}.get(name, name)

@@ -111,6 +111,8 @@ class Manifest:
         Identity of what is derived from each task.
     waves
         In order.
+    finished
+        Tasks of the campaign that are not in it, since they were done or had failed when it was planned.
     """
 
     campaign: str
@@ -121,6 +123,7 @@ class Manifest:
     replicas: int
     recipe: str
     waves: tuple[Wave, ...]
+    finished: int = 0
 
     @property
     def shards(self) -> int:

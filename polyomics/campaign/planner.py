@@ -17,8 +17,6 @@ from polyomics.campaign.manifest import (
     Manifest,
     Shard,
     TaskLine,
-    Wave,
-    encode_wave,
     pack,
     write_manifest,
     write_wave,
@@ -44,7 +42,7 @@ from polyomics.store.markers import MarkerStore
 from polyomics.store.sql import open as open_database
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterator
 
     from polyomics.campaign.candidates import Entry
     from polyomics.simulate.protocol import Protocol
@@ -147,7 +145,9 @@ def read_draft(file: CampaignFile, base: Path, store: ObjectStore | None) -> Dra
     file = file.model_copy(update={"synthetic": section})
     wanted = DEFAULT_RECIPE.wanted(file.properties)
     recipe = recipe_of(
-        [(e.name, e.version) for e in wanted], file.properties, section.model_dump(mode="json", exclude={"faults"}) if section else None
+        [(e.name, e.version) for e in wanted],
+        file.properties,
+        section.model_dump(mode="json", exclude={"faults"}) if section else None,
     )
     prices = prices_of(file.instance_type, base / file.prices if file.prices else None)
     model = default_model(prices[0].gpu)
@@ -186,11 +186,13 @@ def write_plan(draft: Draft, shards: list[Shard]) -> str:
         markers.announce(draft.file.name, rows)
     for _, stage in draft.escalated:
         markers.retry(stage, "planned again one memory tier up")
-    manifest = Manifest(**{**{n: getattr(draft.manifest, n) for n in _SHARED}, "waves": waves})
+    manifest = Manifest(
+        **{**{n: getattr(draft.manifest, n) for n in _SHARED}, "waves": waves, "finished": draft.done + draft.failed}
+    )
     return write_manifest(store, manifest)[0]
 
 
-_SHARED = tuple(name for name in Manifest.__dataclass_fields__ if name != "waves")
+_SHARED = tuple(name for name in Manifest.__dataclass_fields__ if name not in ("waves", "finished"))
 
 
 def _existing(file: CampaignFile, base: Path) -> ObjectStore | None:
@@ -223,14 +225,13 @@ def _tiers(draft: Draft, store: ObjectStore | None) -> Iterator[tuple[int, Itera
         ledger = Ledger(store, draft.file.name)
         done = finished_tasks(store) | {key for address in draft.file.reuse for key in finished_tasks(address)}
     states = ledger.task_states() if ledger is not None else {}
-    steps = {
-        (t, p): draft.protocol.resolve(t, p).steps for t in draft.file.temperature for p in draft.file.pressure
-    }
+    steps = {(t, p): draft.protocol.resolve(t, p).steps for t in draft.file.temperature for p in draft.file.pressure}
     section = draft.file.synthetic
     first: list[list[TaskLine]] = []
     again: list[list[TaskLine]] = []
     for candidate in draft.candidates:
-        group, raised = [], []
+        group: list[TaskLine] = []
+        raised: list[TaskLine] = []
         for line in _lines(draft, candidate, steps, section):
             state = states.get(line.task)
             if line.done in done or (state is not None and state.state == "done"):
@@ -315,7 +316,8 @@ def _system_row(draft: Draft, item: Candidate) -> dict[str, Any]:
     return {
         "system_key": item.system_key, "polymer": item.polymer, "key": item.key, "n_chains": item.chains,
         "n_atoms": item.atoms, "dp": [item.degree] * item.chains, "sequence": "homopolymer",
-        "tacticity": section.tacticity if polymer else "", "end_groups": " ".join(section.end_groups) if polymer else "",
+        "tacticity": section.tacticity if polymer else "",
+        "end_groups": " ".join(section.end_groups) if polymer else "",
         "forcefield": draft.file.force_field, "charges": draft.manifest.charges,
     }  # fmt: skip
 
@@ -323,7 +325,8 @@ def _system_row(draft: Draft, item: Candidate) -> dict[str, Any]:
 def _task_row(draft: Draft, item: Candidate, line: TaskLine, shard: Shard, wave: int) -> dict[str, Any]:
     return {
         "task_key": line.task, "polymer": line.polymer, "key": line.key, "name": line.name,
-        "campaign": draft.file.name, "system_key": item.system_key, "run_key": line.run, "protocol": draft.protocol.name, "T_K": line.T,
+        "campaign": draft.file.name, "system_key": item.system_key, "run_key": line.run,
+        "protocol": draft.protocol.name, "T_K": line.T,
         "P_Pa": line.P * 1e5, "replica": line.replica, "stage_keys": [line.done], "wave": wave, "shard": shard.number,
         "predicted_gpu_seconds": line.seconds,
     }  # fmt: skip

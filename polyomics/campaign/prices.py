@@ -8,10 +8,12 @@ import os
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from importlib import resources
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from polyomics.errors import InputError
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 CURRENCY = "USD"
 REGIONS = ("us-east-1", "us-east-2", "us-west-2", "eu-central-1", "eu-west-1", "ap-northeast-1")
@@ -117,10 +119,12 @@ def _read(text: str, subject: str) -> list[Price]:
     found = []
     for number, row in enumerate(reader, start=2):
         try:
-            spot = [float(row[name]) if row[name] else None for name in ("spot_low", "spot_high")]
+            low, high = (float(row[name]) if row[name] else None for name in ("spot_low", "spot_high"))
             found.append(
-                Price(row["instance_type"], row.get("gpu") or "", row["region"], float(row["on_demand"]), *spot,
-                      row["price_date"], row["source"] or subject)
+                Price(
+                    row["instance_type"], row.get("gpu") or "", row["region"], float(row["on_demand"]), low, high,
+                    row["price_date"], row["source"] or subject,
+                )
             )  # fmt: skip
         except (TypeError, ValueError) as error:
             raise InputError(

@@ -21,6 +21,7 @@ from polyomics.store.address import open_store
 from polyomics.store.markers import MarkerStore
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from multiprocessing.connection import Connection
 
 PR_SET_PDEATHSIG = 1
@@ -55,7 +56,7 @@ class Job:
 
 @dataclass(frozen=True)
 class Message:
-    """What a process says: ``ready``, ``progress``, ``saved``, ``done``, ``failed`` or ``interrupted``."""
+    """What a process says: ``ready``, ``progress``, ``resumed``, ``saved``, ``done``, ``failed`` or ``interrupted``."""
 
     kind: str
     values: dict[str, Any]
@@ -93,6 +94,9 @@ def serve(channel: Connection, address: str, manifest: Manifest, settings: Setti
             cost.append(seconds)
             channel.send(Message("saved", {"step": step, "seconds": seconds}))
 
+        def resumed(step: int) -> None:
+            channel.send(Message("resumed", {"step": step}))
+
         channel.send(Message("ready", {}))
         while not stop():
             if not channel.poll(0.2):
@@ -102,7 +106,9 @@ def serve(channel: Connection, address: str, manifest: Manifest, settings: Setti
             except EOFError:
                 return
             interval = settings.checkpoint_interval if fixed_interval else interval_after(cost)
-            mine = replace(settings, stop=stop, report=report, saved=saved, checkpoint_interval=interval)
+            mine = replace(
+                settings, stop=stop, report=report, saved=saved, resumed=resumed, checkpoint_interval=interval
+            )
             channel.send(_outcome(job, manifest, markers, mine))
     sys.stdout.flush()
 
@@ -153,7 +159,7 @@ def perform(job: Job, manifest: Manifest, markers: MarkerStore, settings: Settin
         if job.kind == "task":
             synthetic.perform(manifest.synthetic, {**asdict(line), "tier": job.tier}, markers, settings, labels)
         else:
-            replicas = [
+            replicas: list[Mapping[str, Any]] = [
                 {**asdict(line), "task": content_key("task", line.run, index)} for index in range(manifest.replicas)
             ]
             synthetic.finish(manifest.synthetic, replicas, markers, settings, labels)

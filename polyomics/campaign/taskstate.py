@@ -52,7 +52,6 @@ class Progress:
     stages: dict[str, float] = field(default_factory=dict)
     kept: int = 0
     _mark: float | None = None
-    _based: bool = False
 
     @classmethod
     def after(cls, line: TaskLine, state: TaskState | None) -> Progress:
@@ -84,18 +83,19 @@ class Progress:
 
     def report(self, stage: str, done: int, total: int, ns_per_day: float) -> None:
         """Take a progress message."""
+        del total
         if stage.partition(":")[0] != self.stage.partition(":")[0]:
             self._spend()
             self.kept += bool(self.stage)
-            self._based = False
+            self.step = self.saved_step = 0
         self.stage = stage
-        if not self._based:
-            # The first step heard of may be the one that a resumed stage starts from: not work of this attempt.
-            self.step = self.saved_step = done
-            self._based = total > 0
         self.advanced += max(0, done - self.step)
         self.step = done
         self.ns_per_day = ns_per_day or self.ns_per_day
+
+    def resume(self, step: int) -> None:
+        """Take note of the step that a stage starts from: what lies before it is not work of this attempt."""
+        self.step = self.saved_step = step
 
     def save(self, step: int, seconds: float) -> None:
         """Take note of a checkpoint."""

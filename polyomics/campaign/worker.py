@@ -1,4 +1,4 @@
-"""What a pod runs: one shard of a manifest, several tasks at once, recorded in the ledger, interruptible at any time."""
+"""What a pod runs: one shard of a manifest, several tasks at once, recorded in the ledger, interruptible always."""
 
 from __future__ import annotations
 
@@ -178,9 +178,7 @@ class _Worker:
         states = self.ledger.task_states(before)
         self.opened = now()
         self.tasks = {task: Progress.after(line, states.get(task)) for task, line in self.lines.items()}
-        self.tasks |= {
-            line.task: Progress.done_before(line) for line in shard.tasks if line.task not in self.lines
-        }
+        self.tasks |= {line.task: Progress.done_before(line) for line in shard.tasks if line.task not in self.lines}
         self.platform = "synthetic" if manifest.synthetic is not None else manifest.spec["platform"]
         self.startup: float | None = None
         self.attempt: Attempt = self.ledger.open(manifest.name, shard.number, self.row())
@@ -291,6 +289,8 @@ class _Worker:
         progress = self.tasks[job.line.task]
         if message.kind == "progress" and job.kind == "task":
             progress.report(**message.values)
+        elif message.kind == "resumed":
+            progress.resume(**message.values)
         elif message.kind == "saved":
             progress.save(**message.values)
             self.log.say("checkpoint", task=job.line.task, stage=progress.stage, **message.values)
@@ -572,5 +572,3 @@ def _oom_kills() -> int:
     except OSError:
         return 0
     return sum(int(line.split()[1]) for line in lines if line.startswith("oom_kill "))
-
-

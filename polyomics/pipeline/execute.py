@@ -42,7 +42,11 @@ def silent(progress: Progress) -> None:
 
 
 def unnoticed(step: int, seconds: float) -> None:
-    """Take no notice of a checkpoint."""
+    """Take no notice of a checkpoint stored."""
+
+
+def unheard(step: int) -> None:
+    """Take no notice of a checkpoint that a stage starts from."""
 
 
 @dataclass(frozen=True)
@@ -63,6 +67,8 @@ class Settings:
         Receives progress.
     saved
         Told of every checkpoint: its step and the seconds that storing it took.
+    resumed
+        Told the step of the checkpoint that a stage starts from.
     """
 
     platform: str = "auto"
@@ -71,6 +77,7 @@ class Settings:
     stop: Callable[[], bool] = never
     report: Callable[[Progress], None] = silent
     saved: Callable[[int, float], None] = unnoticed
+    resumed: Callable[[int], None] = unheard
 
 
 @dataclass(frozen=True)
@@ -132,22 +139,24 @@ class StageFailed(PolyOmicsError):
 class StageCheckpoints:
     """The simulation's checkpoint sink over the store's generations."""
 
-    def __init__(
-        self, markers: MarkerStore, stage_key: str, saved: Callable[[int, float], None] = unnoticed
-    ) -> None:
+    def __init__(self, markers: MarkerStore, stage_key: str, settings: Settings) -> None:
         self._generations = StoreCheckpoints(markers.store, stage_key)
-        self._saved = saved
+        self._settings = settings
 
     def save(self, checkpoint: Checkpoint) -> None:
         """Keep a checkpoint; on return it survives a kill."""
         started = time.perf_counter()
         self._generations.save(checkpoint.to_bytes())
-        self._saved(checkpoint.step, time.perf_counter() - started)
+        self._settings.saved(checkpoint.step, time.perf_counter() - started)
 
     def load(self) -> Checkpoint | None:
         """Return the newest whole checkpoint, or None."""
         data = self._generations.load()
-        return None if data is None else Checkpoint.from_bytes(data)
+        if data is None:
+            return None
+        checkpoint = Checkpoint.from_bytes(data)
+        self._settings.resumed(checkpoint.step)
+        return checkpoint
 
     def clear(self) -> None:
         """Forget all checkpoints, after the marker exists."""
@@ -215,7 +224,7 @@ def _compute(
 ) -> Marker:
     implementation = implementations[plan.name]
     inputs = {role: _input(markers, key, role, plan) for role, key in plan.inputs.items()}
-    checkpoints = StageCheckpoints(markers, plan.key, settings.saved)
+    checkpoints = StageCheckpoints(markers, plan.key, settings)
     started, clock = _now(), time.perf_counter()
     settings.report(Progress(plan.name, 0, 0))
     output = implementation.function(plan, Context(markers, inputs, settings, checkpoints, labels))
