@@ -113,9 +113,13 @@ def defect(cell: Cell, placed: Cell) -> str:
         return f"{len(speared)} bonds pass through rings"
     starts = cell.assembly.molecule_starts()
     for topology, first, last in zip(cell.assembly.molecules(), starts, starts[1:], strict=False):
+        if not topology.units:
+            continue
         problems = check_geometry(topology, cell.positions[first:last])
         if problems:
             return problems[0]
+        if not topology.units:
+            continue
         before, after = (configurations(topology, c.positions[first:last])[0] for c in (placed, cell))
         if not np.array_equal(before, after):
             return "a stereocentre was inverted by relaxation"
