@@ -22,7 +22,7 @@ _LOCAL = 8
 _TORSIONS, _TRIALS = 160, 32
 _LIMIT = 15.0
 """Energy of contacts, kcal/mol, above which a placement counts as a clash."""
-_OVERLAP, _PENALTY = 0.52, 20.0
+_OVERLAP, _PENALTY = 0.52, 5.0
 """Local contacts closer than this share of the minimum distance cost this much more, kcal/mol: relaxing them can turn a
 stereocentre inside out."""
 _ROUNDS, _FAILURES = 3, 400
