@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 STALE_BEATS = 3.0
 """An attempt that has missed so many heartbeats is lost."""
 
+PATIENCE_SECONDS = 60.0
+"""Beyond two checkpoint intervals, what a task may run without a checkpoint before an interruption is its own fault."""
+
 STAGE = "attempt"
 VERSION = 1
 UNSAVED_LIMIT = 3
@@ -253,9 +256,10 @@ def _charge(state: TaskState, attempt: Attempt, seen: Row) -> None:
     state.crashes += seen.get("crashes", 0)
     state.errors += seen.get("errors", 0)
     if name == "interrupted":
-        # Interrupted before its first checkpoint was due is nobody's fault.
-        due = seen.get("seconds", 0.0) > float(details.get("interval", 60.0))
-        state.unsaved = 0 if seen.get("kept", 0) else state.unsaved + due
+        # Interrupted before its first checkpoint was well overdue is nobody's fault: killed pods are not stuck tasks.
+        overdue = 2.0 * float(details.get("interval", 60.0)) + PATIENCE_SECONDS
+        ran = seen.get("seconds", 0.0) - seen.get("stages", {}).get("start", 0.0)
+        state.unsaved = 0 if seen.get("kept", 0) else state.unsaved + (ran > overdue)
     state.failure = seen.get("failure", "")
     state.stages = (seen["stage_key"],) if seen.get("stage_key") else ()
     state.state = {"interrupted": "waiting", "computed": "waiting"}.get(name, name)
