@@ -130,7 +130,7 @@ def test_a_poison_task_is_singled_out_its_neighbours_finish_and_retry_lifts_it(t
     faults = [{"polymer": "*CCO*", "kind": "crash", "step": 10}, {"polymer": "*CC(*)C", "kind": "numerics", "step": 5}]
     file = write_campaign(tmp_path, replicas=1, synthetic={"steps": 20, "seconds_per_step": 0.002, "faults": faults})
     address = planned(file)["manifest"]
-    store, manifest = open_manifest(address)
+    store, _manifest = open_manifest(address)
     first = run_worker(address)
     assert first.returncode in (104, 106), first.stderr
     (attempt,) = Ledger(store, "syn").attempts()
@@ -222,7 +222,7 @@ def test_two_workers_on_one_shard_leave_one_result_each_and_costs_add_up(tmp_pat
 def test_processes_die_with_a_killed_worker(tmp_path):
     file = write_campaign(tmp_path, synthetic={"steps": 10000, "seconds_per_step": 0.05})
     address = planned(file)["manifest"]
-    store, manifest = open_manifest(address)
+    _store, manifest = open_manifest(address)
     process = start_worker(address)
     beat = tmp_path / f"store/attempts/syn/{manifest.name}/000000/0001/beat.json"
     until(lambda: beat.exists() and json.loads(beat.read_text())["steps_done"] > 0, process)
