@@ -172,7 +172,8 @@ class Verdict:
 def decide(mean: MeanCurve, white: Whitened, candidates: Candidates, held: HoldOut | None) -> Verdict:
     """Test fall, fit and bend in this order; the first that fails decides."""
     threshold = float(stats.t.ppf(1 - _FALSE_LAW, max(white.freedom, 1.0)))
-    bend, selection = _bend(mean)
+    selection = _bend(mean)
+    bend = selection.score
     fall = _fall(mean)
     if fall <= threshold:
         way = "rises" if fall < -threshold else "does not fall"
@@ -206,8 +207,8 @@ def _fall(mean: MeanCurve) -> float:
     return -float(slope / np.sqrt(normal[1, 1]))
 
 
-def _bend(mean: MeanCurve) -> tuple[float, Selection]:
-    """Return the bend beyond a logarithm in standard errors, and the test as a condition of what follows.
+def _bend(mean: MeanCurve) -> Selection:
+    """Return the test of the bend beyond a logarithm: its score in standard errors, and what it takes.
 
     The score is a contrast of E blind to constant and logarithm, with unit variance if the truth is a logarithm: the
     covariance is scaled to the logarithm that comes nearest, so that an effect common to all n stays one.
@@ -223,7 +224,7 @@ def _bend(mean: MeanCurve) -> tuple[float, Selection]:
     contrast = root.T @ rest / np.sqrt(rest @ rest)
     threshold = float(stats.t.ppf(1 - _FALSE_LAW, max(mean.freedom, 1.0)))
     score, spread = float(contrast @ mean.value), float(np.sqrt(contrast @ mean.covariance @ contrast))
-    return score, Selection(contrast, spread, threshold, score > threshold)
+    return Selection(contrast, spread, score, threshold)
 
 
 def _misfits(white: Whitened, candidates: Candidates, held: HoldOut | None) -> list[str]:

@@ -25,7 +25,9 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float64]
 
 _STEPS: Final = 72
+_SPARE: Final = 0.5
 _MARGIN: Final = 9.0
+_CLOSE: Final = 4.0
 _REFUSED: Final = 0.5
 _TWO_SIDED: Final = float(ndtri(0.95))
 
@@ -54,14 +56,25 @@ class Selection:
 
     contrast: Floats
     spread: float
+    score: float
     threshold: float
-    passed: bool
 
     def penalty(self, white: Whitened, alpha: Floats, excess: Floats) -> Floats:
         """Return 2 log P(outcome | A, alpha), shape of ``excess`` (len(alpha), S); the deviance conditional on it."""
         expected = (np.exp(-alpha[:, None] * white.x) @ self.contrast)[:, None] * excess
         margin = (expected - self.threshold) / self.spread
         return np.asarray(2.0 * log_ndtr(margin) if self.passed else 2.0 * _REFUSED * log_ndtr(-margin))
+
+    @property
+    def passed(self) -> bool:
+        """Whether the score exceeds the threshold."""
+        return self.score > self.threshold
+
+    @property
+    def margin(self) -> float:
+        """How much deeper than asked to tabulate, as the condition can move the region if the score was close."""
+        close = abs(self.score - self.threshold) < _CLOSE * self.spread
+        return _MARGIN if close else 0.0
 
 
 @dataclass(frozen=True)
@@ -103,8 +116,9 @@ class Posterior:
     @staticmethod
     def of(white: Whitened, depth: float, selection: Selection | None = None) -> Posterior:
         """Tabulate the deviance within ``depth`` of its least value."""
-        parts = sections(white, depth + _MARGIN)
-        excess = _excess_grid(parts, depth + _MARGIN)
+        reach = depth + _SPARE + (selection.margin if selection else 0.0)
+        parts = sections(white, reach)
+        excess = _excess_grid(parts, reach)
         floor = np.maximum((parts.oy - parts.h1[:, None] * excess) / parts.oo, 0.0)
         deviance = _misfit(parts, excess, floor)
         if selection is not None:
