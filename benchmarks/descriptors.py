@@ -1,6 +1,6 @@
 """Speed of each descriptor family and agreement of the force-field kernel mean with its golden file.
 
-    python benchmarks/descriptors.py [--every 20]
+python benchmarks/descriptors.py [--every 20]
 """
 
 from __future__ import annotations

@@ -17,7 +17,9 @@ _INPUTS = click.option(
 )
 _STORE = click.option("--store", default=None, help="Store of an SQL source: directory or s3:// address.")
 _SEED = click.option("--seed", type=click.IntRange(0), default=0, show_default=True)
-_OUT = click.option("--out", type=click.Path(file_okay=False, path_type=Path), required=True, help="Folder of the model.")
+_OUT = click.option(
+    "--out", type=click.Path(file_okay=False, path_type=Path), required=True, help="Folder of the model."
+)
 
 
 @click.group()

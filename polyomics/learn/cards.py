@@ -29,7 +29,7 @@ def save(folder: Path | str, card: Mapping[str, Any], arrays: Mapping[str, NDArr
     full = {"format": FORMAT, "polyomics": __version__, **card}
     temporary = path / f".{ARRAYS}.{os.getpid()}"
     with temporary.open("wb") as file:
-        np.savez_compressed(file, allow_pickle=False, **arrays)  # type: ignore[arg-type]
+        np.savez_compressed(file, allow_pickle=False, **arrays)
     temporary.replace(path / ARRAYS)
     text = path / f".{CARD}.{os.getpid()}"
     text.write_text(json.dumps(full, indent=1, sort_keys=True) + "\n", encoding="utf-8")

@@ -72,7 +72,10 @@ class Table:
         """Return some rows, in the order given; a boolean mask or indices."""
         index = np.asarray(rows)
         index = np.flatnonzero(index) if index.dtype == bool else index.astype(np.int64)
-        picked: Callable[[Sequence[str]], tuple[str, ...]] = lambda items: tuple(items[i] for i in index)  # noqa: E731
+
+        def picked(items: Sequence[str]) -> tuple[str, ...]:
+            return tuple(items[i] for i in index.tolist())
+
         return replace(
             self,
             names=picked(self.names),
@@ -292,7 +295,7 @@ def _value_column(frame: pd.DataFrame, name: str, subject: str) -> str:
             return candidate
     near = [c for c in frame.columns if str(c).startswith(f"{name}_") and not str(c).endswith(("_std", "_min", "_max"))]
     aliases = {"refractive_index": "nD", "glass_transition": "Tg_K", "tg": "Tg_K"}
-    near += [c for c in (aliases.get(name),) if c in frame.columns]
+    near += [c for c in [aliases.get(name, "")] if c in frame.columns]
     if len(near) != 1:
         raise InputError(
             f"no column value or {name!r}; there are {', '.join(map(str, frame.columns))}",

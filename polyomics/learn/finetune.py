@@ -150,7 +150,9 @@ def finetune(
             remedy=f"declare --inputs {','.join(roles)},value=COLUMN",
         )
     rows = source.rows(inputs_of(table, cache), table.identities())
-    tuned = tune(source, table, rows, method=method, seed=seed, own=_own(simulated, property_name, source, table, store))
+    tuned = tune(
+        source, table, rows, method=method, seed=seed, own=_own(simulated, property_name, source, table, store)
+    )
     overlap = len(set(table.identities()) & set(source.identities))
     strict = bool(source.card.get("excluded", {}).get("keys")) and not overlap
     card = {**tuned.card, "property": property_name, "target": str(target), "in_source": overlap}
@@ -204,7 +206,7 @@ def load_tuned(folder: Path | str) -> TunedModel:
 
 
 def _arrays(tuned: TunedModel) -> dict[str, NDArray[Any]]:
-    target = {
+    target: dict[str, NDArray[Any]] = {
         **{f"block.{name}": block.astype(np.float32) for name, block in tuned.rows.blocks.items()},
         "source": tuned.rows.source,
         "value": tuned.labels.value,

@@ -176,9 +176,7 @@ def fit_source(
     recipe = _suited(recipe, blocks)
     rows = Rows(blocks, table.value)
     labels = np.stack([table.value, *others], axis=1)
-    nets = tuple(
-        pretrain_network(rows.joined(recipe.blocks), labels, recipe, seed=seed + i) for i in range(networks)
-    )
+    nets = tuple(pretrain_network(rows.joined(recipe.blocks), labels, recipe, seed=seed + i) for i in range(networks))
     variance = float(np.var(table.value)) or 1.0
     card = {
         "kind": "source",

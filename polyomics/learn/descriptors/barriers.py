@@ -66,6 +66,7 @@ def _barriers() -> Mapping[tuple[str, ...], float]:
     for line in filter(str.strip, rows):
         *first, rest = line.split("-", 3)
         last, divisor, k, *_ = rest.split()
-        key = proper_key(*(name.strip() for name in first), last)
+        a, b, c = (name.strip() for name in first)
+        key = proper_key(a, b, c, last)
         table[key] = max(table.get(key, 0.0), float(k) / float(divisor))
     return table

@@ -145,7 +145,9 @@ def describe_polymers(
     """
     unknown = [name for name in families if name not in FAMILIES]
     if unknown:
-        raise InputError(f"no descriptor family {unknown[0]!r}", field="families", remedy=f"one of {', '.join(FAMILIES)}")
+        raise InputError(
+            f"no descriptor family {unknown[0]!r}", field="families", remedy=f"one of {', '.join(FAMILIES)}"
+        )
     mixtures = [parse_mixture(text) for text in texts]
     units = {polymer.key: polymer for mixture in mixtures for polymer, _ in mixture}
     marks: dict[str, list[str]] = {key: [f"refused: {p.refused}"] if p.refused else [] for key, p in units.items()}

@@ -76,7 +76,7 @@ def _lookup() -> Lookup:
 
 
 def _sample(topology: Topology, types: tuple[str, ...], charges: Floats, middle: int) -> ParameterSample:
-    # A term belongs to the unit of its first atom. Caps hold the charge of the unit's last atom here: none is in a term.
+    # A term belongs to the unit of its first atom; no cap is in one, so what charge caps have here does not matter.
     lookup = _lookup()
     names = [lookup.known_type(name) for name in types]
     terms = find_terms(topology.n_atoms, topology.bonds)

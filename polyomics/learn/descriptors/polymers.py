@@ -75,9 +75,7 @@ def _core(text: str) -> Chem.Mol:
     if mol is None:
         raise InputError("not readable as SMILES", subject=text, field="psmiles", remedy="check the text")
     stars = list(mol.GetAtomsMatchingQuery(_STAR))
-    single = all(
-        star.GetDegree() == 1 and star.GetBonds()[0].GetBondType() == Chem.BondType.SINGLE for star in stars
-    )
+    single = all(star.GetDegree() == 1 and star.GetBonds()[0].GetBondType() == Chem.BondType.SINGLE for star in stars)
     if len(stars) != 2 or not single or mol.GetNumAtoms() < 3 or len(Chem.GetMolFrags(mol)) > 1:
         raise InputError(
             f"{len(stars)} connection points, or one that is not a single bond of a connected unit",

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from rdkit import Chem, DataStructs
-from rdkit.Chem import Crippen, Fragments, rdFingerprintGenerator, rdMolDescriptors
+from rdkit.Chem import Fragments, rdFingerprintGenerator, rdMolDescriptors
 
 from polyomics.polymer import chain, to_rdkit
 
@@ -29,7 +29,7 @@ _VOLUMES = {
     1: 7.24, 5: 40.48, 6: 20.58, 7: 15.60, 8: 14.71, 9: 13.31, 14: 38.79, 15: 24.43, 16: 24.43, 17: 22.45,
     32: 40.0, 33: 26.52, 34: 28.73, 35: 26.52, 50: 45.83, 52: 36.62, 53: 32.52,
 }  # fmt: skip
-"""Van der Waals volume increments, A^3 (Zhao, Abraham and Zissimos, J. Org. Chem. 68, 7368, 2003; Ge, Sn from radii)."""
+"""Van der Waals volume increments, A^3 (Zhao et al., J. Org. Chem. 68, 7368, 2003; Ge and Sn from radii)."""
 _PACKING = 0.681
 """Van Krevelen's mean packing fraction of amorphous polymers, which turns volumes into an estimate of density."""
 _AVOGADRO = 0.602214
@@ -213,5 +213,10 @@ def molecule_descriptors(smiles: str) -> Floats:
     counts = rdFingerprintGenerator.GetMorganGenerator(radius=2, fpSize=256).GetCountFingerprint(mol)
     folded = np.zeros(256)
     DataStructs.ConvertToNumpyArray(counts, folded)
-    size = [math.log(n), Crippen.MolMR(mol), rdMolDescriptors.CalcExactMolWt(mol), rdMolDescriptors.CalcLabuteASA(mol)]
+    size = [
+        math.log(n),
+        rdMolDescriptors.CalcCrippenDescriptors(mol)[1],
+        rdMolDescriptors.CalcExactMolWt(mol),
+        rdMolDescriptors.CalcLabuteASA(mol),
+    ]
     return np.concatenate([np.nan_to_num(_extensive(mol)) / n, size, folded])

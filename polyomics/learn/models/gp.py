@@ -45,9 +45,7 @@ class Hyper:
     def covariance(self, geometry: Geometry) -> Floats:
         """Return the prior covariance without noise, shape (n, m)."""
         lengths = {
-            name: length
-            for name, length in zip(geometry.distances, self.lengths, strict=True)
-            if math.isfinite(length)
+            name: length for name, length in zip(geometry.distances, self.lengths, strict=True) if math.isfinite(length)
         }
         return radial(geometry, lengths) + self.linear * geometry.linear + _BASIS
 

@@ -33,12 +33,14 @@ METHODS = ("delta", "finetune", "linear", "gbm", "gp", "direct")
 
 LENGTHS = (1.0, 2.5)
 AMPLITUDES = (0.3, 1.0, 3.0, 10.0)
-LINEAR = (0.0, 0.3, 3.0, 30.0)
+LINEAR = (0.0, 0.3, 3.0)
+LINEAR_DIRECT = (0.0, 0.3, 3.0, 30.0)
+"""Prior variances of the linear term; without a source it has more to explain."""
 SLOPE = 100.0
 """Prior variance of the source's slope in units of the noise variance, for a source scaled to unit spread: flat."""
 FOLDS = {"gbm": 10, "gp": 10, "finetune": 5}
 """Folds of the learners whose left-out predictions have no closed form."""
-MANY = 300
+MANY = 200
 """Above this number of labels one member of the average, chosen on a subset, is enough."""
 
 
@@ -146,7 +148,7 @@ def learn(
     if method == "delta":
         return _closed(train, labels, test, metric, lambda a, b, g: _members(g, a, b, SLOPE))
     if method == "direct":
-        return _closed(train, labels, test, metric, lambda a, b, g: _members(g, a, b, 0.0))
+        return _closed(train, labels, test, metric, lambda a, b, g: _members(g, a, b, 0.0, LINEAR_DIRECT))
     if method == "linear":
         return _closed(train, labels, test, metric, lambda a, b, g: [SLOPE * np.outer(a, b)])
     fits: dict[str, Callable[[Rows, Floats], Callable[[Rows], Floats]]] = {
@@ -251,7 +253,7 @@ def _prior(
     return [np.concatenate(columns) for columns in zip(*parts, strict=True)]
 
 
-def _members(geometry: Geometry, a: Floats, b: Floats, slope: float) -> list[Floats]:
+def _members(geometry: Geometry, a: Floats, b: Floats, slope: float, linear: Sequence[float] = LINEAR) -> list[Floats]:
     """Return the covariances of the grid: three sets of blocks, lengths, amplitudes, linear terms, and the source."""
     base = slope * np.outer(a, b)
     radials = []
@@ -260,7 +262,7 @@ def _members(geometry: Geometry, a: Floats, b: Floats, slope: float) -> list[Flo
             lengths = {n: length * np.sqrt(len(blocks)) * (2.0 if n == "morgan" else 1.0) for n in blocks}
             radials.append(radial(geometry, lengths))
     smooth = [0.0 * radials[0], *(amplitude * r for r in radials for amplitude in AMPLITUDES)]
-    return [base + linear * geometry.linear + part for part in smooth for linear in LINEAR]
+    return [base + variance * geometry.linear + part for part in smooth for variance in linear]
 
 
 def _block_sets(names: tuple[str, ...]) -> list[tuple[str, ...]]:

@@ -196,7 +196,7 @@ def _train(net: nn.Sequential, x: Floats, z: Floats, rate: float, recipe: Recipe
         error = (net(inputs[rows]) - labels[rows]) ** 2 * known[rows]
         loss = error.sum() / known[rows].sum().clamp(min=1)
         optimiser.zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss.backward()
         optimiser.step()
         schedule.step()
     net.eval()
