@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from polyomics.errors import FAILURES, FailureClass, Interrupted, PolyOmicsError, failure_class_of
-from polyomics.pipeline.execute import Progress, Settings, StageFailed
+from polyomics.pipeline.execute import ORIGIN, Progress, Settings, StageFailed
 from polyomics.pipeline.work import run_stage, run_task
 from polyomics.simulate.platform import choose_platform
 from polyomics.simulate.stop import stop_on_signals
@@ -142,6 +142,7 @@ def labels_of(plan: Plan, subject: Subject) -> dict[str, str]:
         "key": subject.key,
         "name": subject.entry.name,
         "campaign": plan.file.name,
+        **{name: text for name in ORIGIN if (text := getattr(plan.file, name))},
     }
 
 

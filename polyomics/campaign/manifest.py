@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from polyomics.errors import InputError, NotFoundError, PlatformError
+from polyomics.pipeline.execute import ORIGIN
 from polyomics.store import canonical, layout
 from polyomics.store.address import open_store
 
@@ -317,7 +318,7 @@ def task_of(manifest: Manifest, line: TaskLine) -> Task:
 def labels_of(manifest: Manifest, line: TaskLine | Mapping[str, Any]) -> dict[str, str]:
     """Return the names and the origin that rows of a task carry."""
     value = asdict(line) if isinstance(line, TaskLine) else line
-    origin = {name: manifest.spec.get(name) or "" for name in ("contributor", "licence", "embargo_until")}
+    origin = {name: manifest.spec.get(name) or "" for name in ORIGIN}
     return {
         "polymer": value["polymer"], "key": value["key"], "name": value["name"], "task": value["task"],
         "campaign": manifest.campaign, **{name: text for name, text in origin.items() if text},

@@ -6,8 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from polyomics.campaign.control import retry
 from polyomics.campaign.file import CampaignFile, read_campaign
 from polyomics.campaign.local import Ended, jobs_of, labels_of, run_jobs
+from polyomics.campaign.manifest import manifests
 from polyomics.campaign.planning import SYNTHETIC, Plan, Rejected, plan_campaign
 from polyomics.errors import FailureClass, InputError, PolyOmicsError, UnsupportedError
 from polyomics.forcefield.charges import METHODS
@@ -265,6 +267,10 @@ def lift_failures(path: str | Path, kind: str | None = None) -> dict[str, int]:
     kind
         Only failures of this class; None for all.
     """
+    file = read_campaign(path)
+    store = open_store(store_address(file, Path(path).resolve().parent))
+    if manifests(store, file.name):
+        return retry(store, file.name, kind)
     plan = prepare(path)
     markers = MarkerStore(open_store(store_address(plan.file, Path(path).resolve().parent)))
     keys = {stage.key for _, run in plan.runs() for i in range(plan.replicas) for stage in run.replica(i).simulation()}

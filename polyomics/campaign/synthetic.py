@@ -9,7 +9,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from polyomics.errors import InputError, Interrupted, NumericsError, ResourceError, TransientError
-from polyomics.pipeline.execute import Implementation, Output, Progress, execute
+from polyomics.pipeline.execute import ORIGIN, Implementation, Output, Progress, execute
 from polyomics.pipeline.keys import seed_from
 from polyomics.pipeline.plan import StagePlan
 from polyomics.simulate.checkpoint import Checkpoint
@@ -113,6 +113,7 @@ def _row(task: Mapping[str, Any], number: int, replicas: int, labels: Mapping[st
         "key": task["key"],
         "campaign": labels.get("campaign", ""),
         "default_view": False,
+        **{name: labels[name] for name in ORIGIN if name in labels},
     }
 
 

@@ -99,7 +99,11 @@ def _brief(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
 @click.command()
 @click.argument("file", type=PATH)
 @click.option(
-    "--class", "kind", type=click.Choice([k.value for k in FailureClass]), default=None, help="Only this class."
+    "--class",
+    "kind",
+    type=click.Choice([*(k.value for k in FailureClass), "poison", "stuck"]),
+    default=None,
+    help="Only this class.",
 )
 @format_option()
 def retry(file: Path, kind: str | None, form: str) -> None:

@@ -14,7 +14,7 @@ from polyomics.errors import InputError
 from polyomics.forcefield.interface import Nonbonded, SystemOptions
 from polyomics.pipeline.chemistry import force_field_of, species_charges
 from polyomics.pipeline.dynamics import first_frame, records_of, snapshots_of, system_of
-from polyomics.pipeline.execute import Output, read_file
+from polyomics.pipeline.execute import ORIGIN, Output, read_file
 from polyomics.polymer.topology import Assembly
 from polyomics.properties.catalogue import ESTIMATORS, Estimator, Inputs
 from polyomics.properties.cohesion import CohesionRecord
@@ -220,6 +220,7 @@ def _property_row(
         "key": parameters["key"],
         "name": context.labels.get("name", ""),
         "campaign": context.labels.get("campaign", ""),
+        **{name: context.labels[name] for name in ORIGIN if name in context.labels},
         "property": estimate.property,
         "component": estimate.component,
         "T_K": parameters["temperature"],

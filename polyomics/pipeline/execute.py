@@ -27,6 +27,10 @@ STANDING = frozenset({FailureClass.INPUT, FailureClass.NUMERICS, FailureClass.RE
 """Failures that stay until somebody lifts them; after the others, the next run simply tries again."""
 
 
+ORIGIN = ("contributor", "licence", "embargo_until")
+"""Labels that say where results come from and who may see them: columns of properties, not of failures."""
+
+
 @dataclass(frozen=True)
 class Progress:
     """What a running stage reports: steps done of those declared, and its speed."""
@@ -284,7 +288,7 @@ def _record(plan: StagePlan, markers: MarkerStore, error: Exception, labels: Map
         "remedy": error.remedy if isinstance(error, PolyOmicsError) else "report this with the traceback",
         "traceback": "" if known else traceback.format_exc(),
         "host": socket.gethostname(),
-        **labels,
+        **{name: text for name, text in labels.items() if name not in ORIGIN},
     }
     markers.fail(plan.key, row)
     if kind not in STANDING:
