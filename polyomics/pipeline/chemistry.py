@@ -6,10 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from polyomics.build import assembly_of, build_cell, cell_to_bytes, check_geometry, dyad_statistics
+from polyomics.build import build_cell, cell_to_bytes, check_geometry, dyad_statistics
 from polyomics.build.spec import masses
 from polyomics.build.system import SystemSpec
-from polyomics.errors import NumericsError
 from polyomics.forcefield import get_force_field
 from polyomics.forcefield.charges import charge_set_from_json, charge_set_to_json, molecule_charges, unit_charges
 from polyomics.forcefield.interface import ClassicalForceField
@@ -124,27 +123,13 @@ def tacticity(cell: Cell) -> dict[str, float]:
     return {"meso": meso / count, "dyads": float(count)} if count else {}
 
 
-def check_configuration(cell: Cell) -> None:
-    """Raise NumericsError where dynamics has turned over a double bond, an amide or a chain's tacticity."""
+def geometry_problems(cell: Cell) -> list[str]:
+    """Return what dynamics has turned over since the cell was built: double bonds, amides, written stereocentres."""
     starts = cell.assembly.molecule_starts()
-    for topology, first, last in zip(cell.assembly.molecules(), starts, starts[1:], strict=False):
-        if topology.units:
-            problems = check_geometry(topology, np.asarray(cell.positions[first:last]))
-            if problems:
-                raise NumericsError(
-                    f"the geometry changed: {problems[0]}",
-                    subject=topology.name,
-                    remedy="another seed, or a smaller step",
-                )
-
-
-__all__ = [
-    "assembly_of",
-    "build",
-    "charges_of",
-    "check_configuration",
-    "force_field_of",
-    "species_charges",
-    "tacticity",
-    "unit",
-]
+    chains = zip(cell.assembly.molecules(), starts, starts[1:], strict=False)
+    return [
+        problem
+        for topology, first, last in chains
+        if topology.units
+        for problem in check_geometry(topology, np.asarray(cell.positions[first:last]))
+    ]

@@ -17,7 +17,7 @@ from polyomics.build import assembly_of, cell_from_bytes
 from polyomics.build.cell import Cell
 from polyomics.build.system import SystemSpec
 from polyomics.errors import NotFoundError
-from polyomics.pipeline.chemistry import force_field_of, species_charges, tacticity
+from polyomics.pipeline.chemistry import force_field_of, geometry_problems, species_charges, tacticity
 from polyomics.pipeline.execute import Output, Progress, read_file
 from polyomics.properties.records import Records, Snapshot
 from polyomics.properties.stationarity import assess, drift_reasons
@@ -71,7 +71,11 @@ def equilibrate(plan: StagePlan, context: Context) -> Output:
             "system": spec.model_dump(mode="json"),
             "force_field": dict(built.parameters["force_field"]),
             "cooling_rate_K_per_ns": _cooling_rate(protocol, plan),
-            "tacticity": tacticity(final),
+            "tacticity": {
+                **tacticity(final),
+                "built": built.outputs["tacticity"],
+                "problems": geometry_problems(final),
+            },
         },
         provenance=result.provenance,
     )
