@@ -8,7 +8,7 @@ import traceback
 import click
 
 import polyomics
-from polyomics.cli import campaign, data, fleet, inspect
+from polyomics.cli import campaign, data, fleet, inspect, learn
 from polyomics.errors import FAILURES, FailureClass, Interrupted, PolyOmicsError
 
 
@@ -25,7 +25,7 @@ def cli() -> None:
     """From polymer SMILES to a queryable database of computed properties."""
 
 
-for verb in (*inspect.VERBS, *campaign.VERBS, *fleet.VERBS, *data.VERBS):
+for verb in (*inspect.VERBS, *campaign.VERBS, *fleet.VERBS, *data.VERBS, *learn.VERBS):
     cli.add_command(verb)
 
 

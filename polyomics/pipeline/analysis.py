@@ -182,7 +182,12 @@ def describe_run(plan: StagePlan, context: Context) -> Output:
         "cooling_rate": outputs["cooling_rate_K_per_ns"],
         "stationarity": {n: v for n, v in outputs["numbers"].items() if n not in relaxation},
         "relaxation": {n: outputs["numbers"].get(n) for n in relaxation},
-        "details": {"tacticity": outputs["tacticity"], "blocks": outputs["blocks"], "incidents": outputs["incidents"]},
+        "details": {
+            "tacticity": outputs["tacticity"],
+            "geometry": outputs["geometry_problems"],
+            "blocks": outputs["blocks"],
+            "incidents": outputs["incidents"],
+        },
     }
     return Output(rows={"runs": [row]})
 

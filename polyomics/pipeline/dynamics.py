@@ -71,11 +71,8 @@ def equilibrate(plan: StagePlan, context: Context) -> Output:
             "system": spec.model_dump(mode="json"),
             "force_field": dict(built.parameters["force_field"]),
             "cooling_rate_K_per_ns": _cooling_rate(protocol, plan),
-            "tacticity": {
-                **tacticity(final),
-                "built": built.outputs["tacticity"],
-                "problems": geometry_problems(final),
-            },
+            "tacticity": {**tacticity(final), "built": built.outputs["tacticity"]},
+            "geometry_problems": geometry_problems(final),
         },
         provenance=result.provenance,
     )
@@ -123,6 +120,7 @@ def sample(plan: StagePlan, context: Context) -> Output:
             "numbers": {name: _finite(value) for name, value in verdict.numbers.items()},
             "cooling_rate_K_per_ns": before.outputs["cooling_rate_K_per_ns"],
             "tacticity": before.outputs["tacticity"],
+            "geometry_problems": before.outputs["geometry_problems"],
         },
         provenance=result.provenance,
     )
