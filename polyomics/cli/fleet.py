@@ -177,6 +177,23 @@ def resume(campaign: str, store: str | None, form: str) -> None:
     print_rows([let(*_where(campaign, store))], form)
 
 
+@click.group("import")
+def import_() -> None:
+    """Bring tables of others into a store."""
+
+
+@import_.command("radonpy")
+@click.argument("file", type=PATH)
+@click.option("--store", required=True, help="Where to.")
+@format_option()
+def import_radonpy(file: Path, store: str, form: str) -> None:
+    """Import a table with RadonPy's or PolyOmics' header; its known defects are flagged."""
+    from polyomics.campaign.radonpy import import_radonpy as bring
+    from polyomics.store.address import open_store
+
+    _print_one(bring(open_store(store), file), form)
+
+
 def _print_one(value: dict[str, Any], form: str, tables: tuple[str, ...] = ()) -> None:
     """Print one object: as JSON, as one line of CSV, or as a table of its keys with lists as tables below."""
     if form == "json":
@@ -191,4 +208,4 @@ def _print_one(value: dict[str, Any], form: str, tables: tuple[str, ...] = ()) -
                 print_rows(value[name][:20], form, title=name)
 
 
-VERBS: tuple[click.Command, ...] = (plan, worker, status, errors, attempts, cost, logs, cancel, resume)
+VERBS: tuple[click.Command, ...] = (plan, worker, status, errors, attempts, cost, logs, cancel, resume, import_)
