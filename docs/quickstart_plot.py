@@ -30,7 +30,7 @@ def main(store: str, out: Path) -> None:
                       textcoords="offset points", fontsize=9)  # fmt: skip
     axes.set_xticks(range(len(rows)), [row["name"] for row in rows])
     axes.set_xlim(-0.5, len(rows) - 0.4)
-    axes.set_ylabel("density at 450 K, kg/m³")
+    axes.set_ylabel("density at 500 K, kg/m³")
     axes.legend(frameon=False, loc="upper left")
     figure.savefig(out, dpi=130)
 
