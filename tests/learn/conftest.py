@@ -36,7 +36,7 @@ BACKBONES = ("*CC({})*", "*CC(C)({})*", "*OCC({})*")
 
 def polymers() -> list[str]:
     """Return 45 small polymers of three backbones."""
-    plain = {"*CC({})*": "*CC*", "*CC(C)({})*": "*CC(C)*", "*OCC({})*": "*OCC*"}
+    plain = {"*CC({})*": "*CC*", "*CC(C)({})*": "*CC(CCCCC)*", "*OCC({})*": "*OCC*"}
     return [b.format(s) if s else plain[b] for b in BACKBONES for s in SIDES]
 
 
