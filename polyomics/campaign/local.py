@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from polyomics.errors import FAILURES, FailureClass, Interrupted, PolyOmicsError, failure_class_of
-from polyomics.pipeline.execute import ORIGIN, Progress, Settings, StageFailed
+from polyomics.pipeline.execute import ORIGIN, Progress, Settings
 from polyomics.pipeline.work import run_stage, run_task
 from polyomics.simulate.platform import choose_platform
 from polyomics.simulate.stop import stop_on_signals
@@ -260,9 +260,7 @@ def _child(number: int, job: Job, store: str, settings: Settings, messages: Any)
             outcome = (FailureClass.INTERRUPTION.value, "asked to stop")
         except Exception as error:
             kind = failure_class_of(error)
-            text = (
-                error.reason if isinstance(error, StageFailed | PolyOmicsError) else f"{type(error).__name__}: {error}"
-            )
+            text = error.reason if isinstance(error, PolyOmicsError) else f"{type(error).__name__}: {error}"
             outcome = (kind.value, text)
     messages.put((number, outcome))
     messages.close()

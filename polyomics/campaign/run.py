@@ -98,7 +98,7 @@ def run_campaign(path: str | Path, settings: Settings, observe: Callable[[Event]
     path
         Campaign file.
     settings
-        How to compute; its platform is overridden by the file's unless that is ``auto``.
+        How to compute.
     observe
         Receives progress.
 

@@ -10,13 +10,12 @@ import openmm
 
 from polyomics.build import assembly_of
 from polyomics.build.system import SystemSpec
-from polyomics.errors import InputError
 from polyomics.forcefield.interface import Nonbonded, SystemOptions
 from polyomics.pipeline.chemistry import force_field_of, species_charges
 from polyomics.pipeline.dynamics import first_frame, records_of, snapshots_of, system_of
-from polyomics.pipeline.execute import ORIGIN, Output, read_file
+from polyomics.pipeline.execute import ORIGIN, Implementation, Output, read_file
 from polyomics.polymer.topology import Assembly
-from polyomics.properties.catalogue import ESTIMATORS, Estimator, Inputs
+from polyomics.properties.catalogue import Estimator, Inputs
 from polyomics.properties.cohesion import CohesionRecord
 from polyomics.properties.combine import combine as combine_replicas
 from polyomics.properties.quality import RunState, judge
@@ -27,9 +26,9 @@ from polyomics.simulate.frames import Frames, unpack_frames
 from polyomics.simulate.platform import choose_platform
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping
 
-    from polyomics.pipeline.execute import Context, Implementation
+    from polyomics.pipeline.execute import Context
     from polyomics.pipeline.plan import StagePlan
     from polyomics.store.interface import Marker
     from polyomics.store.markers import MarkerStore
@@ -97,17 +96,8 @@ def _cell_energies(system: openmm.System, frames: Frames, first: int, platform: 
     return np.array(energies)
 
 
-def estimator_named(name: str, estimators: Iterable[Estimator] = ESTIMATORS) -> Estimator:
-    """Return an estimator of the catalogue; raises InputError."""
-    for estimator in estimators:
-        if estimator.name == name:
-            return estimator
-    raise InputError(f"there is no estimator {name!r}", field="estimator")
-
-
 def estimate_with(estimator: Estimator) -> Implementation:
     """Return the stage function of an estimator: a pure function over stored records."""
-    from polyomics.pipeline.execute import Implementation
 
     def run(plan: StagePlan, context: Context) -> Output:
         del plan
